@@ -1,0 +1,21 @@
+using OrleansLog.Records;
+
+namespace OrleansLog.Grains.Interfaces;
+
+/// <summary>Finds the grains of the log by the names of the things they stand for.</summary>
+public static class GrainFactoryExtensions
+{
+    /// <summary>The catalog of the cluster.</summary>
+    public static ICatalogGrain GetCatalog(this IGrainFactory grains) => grains.GetGrain<ICatalogGrain>(0);
+
+    /// <summary>A topic; it need not exist.</summary>
+    public static ITopicGrain GetTopic(this IGrainFactory grains, string topic) => grains.GetGrain<ITopicGrain>(topic);
+
+    /// <summary>The leader of a partition; it need not exist.</summary>
+    public static IPartitionGrain GetPartition(this IGrainFactory grains, TopicPartition partition) =>
+        grains.GetGrain<IPartitionGrain>(PartitionKey.Format(partition));
+
+    /// <summary>A consumer group; it need not exist.</summary>
+    public static IConsumerGroupGrain GetConsumerGroup(this IGrainFactory grains, string groupId) =>
+        grains.GetGrain<IConsumerGroupGrain>(groupId);
+}

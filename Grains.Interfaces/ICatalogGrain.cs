@@ -1,0 +1,63 @@
+using Orleans.Concurrency;
+
+namespace OrleansLog.Grains.Interfaces;
+
+/// <summary>
+/// The one grain (key 0) that knows which topics, groups and nodes there are and hands out producer ids. It is asked when
+/// things are made, found and listed, never on the way of a record.
+/// </summary>
+[Alias("OrleansLog.ICatalogGrain")]
+public interface ICatalogGrain : IGrainWithIntegerKey
+{
+    /// <summary>Creates a topic, or only checks that it could be created.</summary>
+    /// <exception cref="Records.OrleansLogException">InvalidTopic, TopicAlreadyExists, InvalidPartitions,
+    /// InvalidReplicationFactor, InvalidConfig.</exception>
+    [Alias("CreateTopic")]
+    Task<TopicDescription> CreateTopic(CreateTopicRequest request);
+
+    /// <summary>Creates an internal topic with the project's settings if it does not exist yet, and describes it.</summary>
+    [Alias("EnsureInternalTopic")]
+    Task<TopicDescription> EnsureInternalTopic(string topic);
+
+    /// <summary>Deletes a topic with all its records.</summary>
+    /// <exception cref="Records.OrleansLogException">UnknownTopicOrPartition; InvalidTopic for an internal one.</exception>
+    [Alias("DeleteTopic")]
+    Task DeleteTopic(string topic);
+
+    /// <summary>All topics, ordered by name, and the version of the list.</summary>
+    [AlwaysInterleave, Alias("ListTopics")]
+    Task<TopicList> ListTopics();
+
+    /// <summary>Called by a topic whose partition count changed, so that the list's version rises.</summary>
+    [Alias("TopicChanged")]
+    Task TopicChanged(TopicDescription topic);
+
+    /// <summary>The list's version alone: it rises with every topic created, deleted or extended.</summary>
+    [AlwaysInterleave, Alias("GetTopicsVersion")]
+    Task<long> GetTopicsVersion();
+
+    /// <summary>Reserves producer ids that nobody else gets, through any restart.</summary>
+    /// <param name="count">How many, 1 to 1,000,000.</param>
+    [Alias("AllocateProducerIds")]
+    Task<ProducerIdBlock> AllocateProducerIds(int count);
+
+    /// <summary>Notes that a consumer group exists, so that it is listed.</summary>
+    [Alias("RegisterGroup")]
+    Task RegisterGroup(string groupId);
+
+    /// <summary>Forgets a deleted consumer group.</summary>
+    [Alias("UnregisterGroup")]
+    Task UnregisterGroup(string groupId);
+
+    /// <summary>The ids of all consumer groups, ordered.</summary>
+    [AlwaysInterleave, Alias("ListGroups")]
+    Task<IReadOnlyList<string>> ListGroups();
+
+    /// <summary>The cluster and its nodes.</summary>
+    [AlwaysInterleave, Alias("DescribeCluster")]
+    Task<ClusterDescription> DescribeCluster();
+
+    /// <summary>Notes a node that started.</summary>
+    [Alias("RegisterNode")]
+    Task RegisterNode(NodeDescription node);
+}

@@ -1,0 +1,49 @@
+using Orleans.Concurrency;
+
+namespace OrleansLog.Grains.Interfaces;
+
+/// <summary>The leader of a partition (key: <see cref="PartitionKey"/>). Its calls interleave: order is kept by the log.</summary>
+[Alias("OrleansLog.IPartitionGrain")]
+public interface IPartitionGrain : IGrainWithStringKey
+{
+    /// <summary>
+    /// Appends record batches and answers as <see cref="ProduceRequest.Acks"/> asks. Requests of one idempotent producer may
+    /// arrive out of their order, as far as its in-flight bound allows; they are put back into it.
+    /// </summary>
+    /// <exception cref="Records.OrleansLogException">The reasons for which an append is refused: CorruptMessage,
+    /// RecordTooLarge, InvalidRecord, OutOfOrderSequenceNumber, InvalidProducerEpoch, UnknownTopicOrPartition,
+    /// NotLeaderOrFollower, FencedLeaderEpoch, NotEnoughReplicas, KafkaStorageError, RequestTimedOut, ...</exception>
+    [AlwaysInterleave, Alias("Produce")]
+    Task<ProduceResponse> Produce(ProduceRequest request);
+
+    /// <summary>Reads whole batches from an offset on, up to the high watermark; waits as long as it is asked to for more.</summary>
+    /// <exception cref="Records.OrleansLogException">OffsetOutOfRange, UnknownTopicOrPartition, NotLeaderOrFollower, ...</exception>
+    [AlwaysInterleave, Alias("Fetch")]
+    Task<FetchResponse> Fetch(FetchRequest request, CancellationToken cancellationToken = default);
+
+    /// <summary>Finds an offset by <paramref name="timestamp"/>: milliseconds since the Unix epoch, or one of
+    /// <see cref="OffsetSpec"/>.</summary>
+    [AlwaysInterleave, Alias("ListOffsets")]
+    Task<OffsetAndTimestamp> ListOffsets(long timestamp);
+
+    /// <summary>The end offset of the greatest leader epoch that is not above <paramref name="leaderEpoch"/>.</summary>
+    [AlwaysInterleave, Alias("OffsetForLeaderEpoch")]
+    Task<EpochEndOffset> OffsetForLeaderEpoch(int leaderEpoch);
+
+    /// <summary>Deletes the records before <paramref name="beforeOffset"/> (-1: before the high watermark); returns the new log
+    /// start offset.</summary>
+    [AlwaysInterleave, Alias("DeleteRecords")]
+    Task<long> DeleteRecords(long beforeOffset);
+
+    /// <summary>The state of the partition.</summary>
+    [AlwaysInterleave, Alias("Describe")]
+    Task<PartitionDescription> Describe();
+
+    /// <summary>Takes over a changed topic configuration; called by the topic.</summary>
+    [AlwaysInterleave, Alias("ApplyConfig")]
+    Task ApplyConfig(TopicDescription topic);
+
+    /// <summary>Deletes the partition's log and state; called by the topic.</summary>
+    [Alias("Delete")]
+    Task Delete();
+}
