@@ -65,7 +65,7 @@ public sealed class LogSegment
     /// <summary>Whether the segment is no longer part of its log.</summary>
     internal bool IsRetired => Volatile.Read(ref _retired);
 
-    /// <summary>Bytes of the file that are reserved beyond the batches; see <see cref="ZeroAhead"/>.</summary>
+    /// <summary>Bytes of the file that are reserved beyond the batches.</summary>
     internal int ReservedSize { get; set; }
 
     /// <summary>Creates the files of a new segment; what was there under the name is lost.</summary>
@@ -206,7 +206,8 @@ public sealed class LogSegment
             _bytesSinceIndexEntry = 0;
         }
 
-        _bytesSinceIndexEntry += (int)header.SizeInBytes;
+        // Saturates: after a resume it is already past every interval.
+        _bytesSinceIndexEntry = (int)Math.Min(_bytesSinceIndexEntry + header.SizeInBytes, int.MaxValue);
     }
 
     /// <summary>Makes the bytes before <paramref name="size"/> visible to readers.</summary>
@@ -272,6 +273,14 @@ public sealed class LogSegment
         if (Times.IsOpen) Times.AddIfLater(_runningLargest.TimestampMs, _runningLargest.Offset);
         Offsets.Seal();
         Times.Seal();
+    }
+
+    /// <summary>Gives back room that was reserved beyond the batches.</summary>
+    internal void ReleaseReserve()
+    {
+        if (ReservedSize <= SizeInBytes) return;
+        ReservedSize = 0;
+        File.SetLength(SizeInBytes);
     }
 
     /// <summary>Cuts the file to <paramref name="size"/> bytes; the caller sees to the indexes.</summary>

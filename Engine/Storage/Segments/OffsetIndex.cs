@@ -16,7 +16,7 @@ internal sealed class OffsetIndex(IFileSystem fileSystem, string directory, long
 
     protected override int EntrySize => BytesPerEntry;
 
-    /// <summary>Number of entries whose offset is at most <paramref name="offset"/>; the one before that number is the floor.</summary>
+    /// <summary>Number of entries whose offset is at most <paramref name="relativeOffset"/>; the one before that number is the floor.</summary>
     public static int CountUpTo(ReadOnlySpan<OffsetIndexEntry> entries, long relativeOffset)
     {
         int low = 0, high = entries.Length;

@@ -1,5 +1,3 @@
-using OrleansLog.Records;
-
 namespace OrleansLog.Engine.Storage;
 
 /// <summary>Makes the indexes of a segment from its batches.</summary>

@@ -1,5 +1,4 @@
 using System.Buffers;
-using OrleansLog.Records;
 
 namespace OrleansLog.Engine.Storage;
 

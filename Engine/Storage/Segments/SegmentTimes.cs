@@ -68,7 +68,8 @@ internal static class SegmentTimes
         return 0;
     }
 
-    private static bool IsTrue(LogSegment segment, in TimeIndexEntry entry)
+    /// <summary>Whether the batch at the entry's offset has the entry's timestamp.</summary>
+    public static bool IsTrue(LogSegment segment, in TimeIndexEntry entry)
     {
         var location = SegmentSearch.Locate(segment, segment.BaseOffset + entry.RelativeOffset);
         return location.Position >= 0 && location.Header.MaxTimestamp == entry.TimestampMs

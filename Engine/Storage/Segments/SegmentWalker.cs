@@ -42,6 +42,9 @@ internal sealed class SegmentWalker : IDisposable
     /// <summary>Where the current item ends.</summary>
     public long NextPosition { get; private set; }
 
+    /// <summary>Where the walk ends.</summary>
+    public long EndPosition => _end;
+
     /// <summary>The current batch's header, or what could be read of the damaged one.</summary>
     public RecordBatchHeader Header => _scanner.Header;
 
