@@ -80,7 +80,7 @@ public readonly record struct RecordBatchHeader(
     /// <summary>Whether the batch comes from an idempotent producer.</summary>
     public bool HasProducerId => ProducerId >= 0;
 
-    /// <summary>Sequence number of the last record; -1 without a producer. Sequence numbers wrap from int.MaxValue to 0.</summary>
+    /// <summary>Sequence number of the last record; -1 without a producer. They wrap from int.MaxValue to 0.</summary>
     public int LastSequence => BaseSequence < 0 ? -1 : (int)(((long)BaseSequence + LastOffsetDelta) & int.MaxValue);
 
     /// <summary>
