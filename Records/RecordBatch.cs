@@ -23,8 +23,8 @@ public static class RecordBatch
     /// <param name="maxBatchBytes">The most bytes that the batch may have.</param>
     /// <param name="fromProducer">
     /// Also demands what every producer's batch satisfies and a compacted or a coordinator's one may not: at least one record,
-    /// dense offsets (the last offset delta is the count less one), no delete horizon, a sequence number if and only if there is
-    /// a producer id, and timestamps from -1 (logs hold older ones, of clients that wrote a time before the epoch for none).
+    /// dense offsets (the last offset delta is the count less one), no delete horizon, no control record, a sequence number if
+    /// there is a producer id, and timestamps from -1 (logs hold older ones, of clients that wrote some such time for none).
     /// </param>
     /// <returns>The header.</returns>
     /// <exception cref="OrleansLogException">
@@ -268,11 +268,14 @@ public static class RecordBatch
                 $"A producer's offsets must be dense: {header.RecordCount} records up to delta {header.LastOffsetDelta}.");
         }
 
-        if (!header.IsControl && (header.BaseSequence >= 0) != header.HasProducerId)
+        if (header.IsControl) return Fault.With(ErrorCode.InvalidRecord, $"A producer may not write control batches.");
+
+        // Some clients that are not idempotent write sequence number 0 without a producer id.
+        if (header.HasProducerId && header.BaseSequence < 0)
         {
             return Fault.With(
                 ErrorCode.InvalidRecord,
-                $"A batch of producer id {header.ProducerId} has sequence {header.BaseSequence}; the one needs the other.");
+                $"A batch of producer id {header.ProducerId} has sequence number {header.BaseSequence}, which must be 0 or more.");
         }
 
         return header.IsTransactional && !header.HasProducerId

@@ -81,7 +81,7 @@ public readonly record struct RecordBatchHeader(
     public bool HasProducerId => ProducerId >= 0;
 
     /// <summary>Sequence number of the last record; -1 without a producer. They wrap from int.MaxValue to 0.</summary>
-    public int LastSequence => BaseSequence < 0 ? -1 : (int)(((long)BaseSequence + LastOffsetDelta) & int.MaxValue);
+    public int LastSequence => BaseSequence < 0 || ProducerId < 0 ? -1 : (int)(((long)BaseSequence + LastOffsetDelta) & int.MaxValue);
 
     /// <summary>
     /// Reads the header at the start of <paramref name="source"/> without judging its values; false when fewer than

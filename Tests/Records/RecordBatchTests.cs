@@ -155,6 +155,35 @@ public sealed class RecordBatchTests
     }
 
     [Fact]
+    public void A_sequence_number_without_a_producer_passes_as_some_clients_write_it()
+    {
+        var batch = Mixed(3);
+        batch.AsSpan(RecordBatchHeader.BaseSequenceAt, 4).Clear();
+        Assert.Equal(-1, RecordBatch.Validate(WithCrc(batch), fromProducer: true).LastSequence);
+    }
+
+    [Fact]
+    public void Control_batches_are_not_for_producers()
+    {
+        var marker = ControlRecords.WriteEndTransaction(Time, 1, 0, default);
+        RecordBatch.Validate(marker);
+        Assert.Equal(ErrorCode.InvalidRecord, Refused(() => RecordBatch.Validate(marker, fromProducer: true)).Error);
+    }
+
+    [Fact]
+    public void A_fault_is_handed_on_as_it_would_be_thrown()
+    {
+        var batch = Mixed(3);
+        Assert.True(RecordBatch.TryValidate(batch, out var header, out var fault));
+        Assert.Equal((3, null), (header.RecordCount, fault));
+        batch[^1] ^= 1;
+        Assert.False(RecordBatch.TryValidate(batch, out header, out fault));
+        Assert.Equal((3, ErrorCode.CorruptMessage), (header.RecordCount, fault!.Error));
+        Assert.False(RecordBatch.TryValidate(batch.AsSpan(..^1), out _, out fault));
+        Assert.Contains($"says it has {batch.Length} bytes, but {batch.Length - 1}", fault!.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void A_record_without_a_key_is_refused_where_keys_are_required()
     {
         var batch = Mixed(3);
