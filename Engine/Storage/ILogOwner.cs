@@ -24,4 +24,5 @@ internal sealed record LogEnvironment(
     TimeProvider Time,
     ILogger Logger,
     FlushScheduler Flushes,
+    SegmentFileCache OpenFiles,
     ILogOwner Owner);
