@@ -226,14 +226,18 @@ public sealed class LogSegment
         }
     }
 
-    /// <summary>Writes bytes behind the last batch without publishing them.</summary>
-    internal void Write(ReadOnlySpan<byte> batches)
+    /// <summary>
+    /// Writes bytes behind the last batch without publishing them, and zeros behind them when the reserve is used up and
+    /// <paramref name="reserve"/> (bytes, at most; 0 for none) asks for another.
+    /// </summary>
+    internal void Write(ReadOnlySpan<byte> batches, int reserve)
     {
         // Of a segment that was closed until a truncation the file may be about to be closed, too.
         TryAcquire();
         try
         {
             File.Write(batches, _size);
+            if (reserve > 0 && _size + batches.Length > ReservedSize) ReservedSize = ZeroAhead.Write(File, _size + batches.Length, reserve);
         }
         finally
         {
