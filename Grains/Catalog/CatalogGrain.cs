@@ -3,6 +3,7 @@ using Microsoft.Extensions.Options;
 using OrleansLog.Grains.Hosting;
 using OrleansLog.Grains.Interfaces;
 using OrleansLog.Grains.Storage;
+using OrleansLog.Grains.Topics;
 using OrleansLog.Records;
 
 namespace OrleansLog.Grains.Catalog;
@@ -134,7 +135,7 @@ internal sealed class CatalogGrain(
         await _topics.RecoverAsync();
     }
 
-    private Task AddNode(NodeDescription node) => _nodes.UpdateAsync(state =>
+    private Task<NodeCatalog> AddNode(NodeDescription node) => _nodes.UpdateAsync(state =>
         state.Nodes.Contains(node)
             ? state
             : new NodeCatalog

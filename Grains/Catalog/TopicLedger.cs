@@ -19,7 +19,7 @@ internal sealed partial class TopicLedger(
     OrleansLogOptions options,
     ILogger logger)
 {
-    private readonly SemaphoreSlim _oneAtATime = new(1, 1);
+    private readonly Gate _oneAtATime = new();
     private bool _recovered;
     private TopicList? _list;
 
@@ -42,11 +42,10 @@ internal sealed partial class TopicLedger(
     public bool IsReady(string name) => Find(name) is { Stage: TopicStage.Ready };
 
     /// <summary>Makes a topic, or checks only that it could be made.</summary>
-    public async Task<TopicDescription> CreateAsync(CreateTopicRequest request, bool isInternal)
+    public Task<TopicDescription> CreateAsync(CreateTopicRequest request, bool isInternal)
     {
         TopicNames.Validate(request.Name);
-        await _oneAtATime.WaitAsync();
-        try
+        return _oneAtATime.RunAsync(async () =>
         {
             await RecoverCoreAsync();
             if (Find(request.Name) is { } existing)
@@ -62,30 +61,18 @@ internal sealed partial class TopicLedger(
                 TopicStage.Creating, new TopicIntent(TopicState.AssignmentOf(topic), new(topic.Overrides))));
             await CompleteAsync(Find(topic.Name)!);
             return topic;
-        }
-        finally
-        {
-            _oneAtATime.Release();
-        }
+        });
     }
 
     /// <summary>Deletes a topic.</summary>
-    public async Task DeleteAsync(string name)
+    public Task DeleteAsync(string name) => _oneAtATime.RunAsync(async () =>
     {
-        await _oneAtATime.WaitAsync();
-        try
-        {
-            await RecoverCoreAsync();
-            var topic = Find(name);
-            if (topic is null || topic.Stage == TopicStage.Creating) throw Unknown(name);
-            if (topic.Stage == TopicStage.Ready) await Store(topic with { Stage = TopicStage.Deleting });
-            await CompleteAsync(Find(name)!);
-        }
-        finally
-        {
-            _oneAtATime.Release();
-        }
-    }
+        await RecoverCoreAsync();
+        var topic = Find(name);
+        if (topic is null || topic.Stage == TopicStage.Creating) throw Unknown(name);
+        if (topic.Stage == TopicStage.Ready) await Store(topic with { Stage = TopicStage.Deleting });
+        await CompleteAsync(Find(name)!);
+    });
 
     /// <summary>Takes over a changed partition count, if the topic is still there.</summary>
     public Task NoteChangeAsync(TopicDescription topic) => catalog.UpdateAsync(state =>
@@ -98,18 +85,7 @@ internal sealed partial class TopicLedger(
     });
 
     /// <summary>Finishes what was begun before the catalog was last started. A topic that cannot be finished stays noted.</summary>
-    public async Task RecoverAsync()
-    {
-        await _oneAtATime.WaitAsync();
-        try
-        {
-            await RecoverCoreAsync();
-        }
-        finally
-        {
-            _oneAtATime.Release();
-        }
-    }
+    public Task RecoverAsync() => _oneAtATime.RunAsync(RecoverCoreAsync);
 
     private async Task RecoverCoreAsync()
     {
@@ -192,7 +168,7 @@ internal sealed partial class TopicLedger(
         return defaults.Describe(request.Name, id, isInternal, assignment, request.Configs ?? new Dictionary<string, string>());
     }
 
-    private Task Store(CatalogTopic topic) => catalog.UpdateAsync(state => new TopicCatalog
+    private Task<TopicCatalog> Store(CatalogTopic topic) => catalog.UpdateAsync(state => new TopicCatalog
     {
         Version = state.Version + 1,
         Topics =

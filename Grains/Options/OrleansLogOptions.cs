@@ -13,7 +13,7 @@ public sealed class OrleansLogOptions
     public string DataDirectory { get; set; } = "./data";
 
     /// <summary>
-    /// The stable number of this node, from 0; null for the one in the data directory (0 in a new one). It cannot be changed
+    /// The stable number of this node, from 0; null for the one in the data directory (1 in a new one). It cannot be changed
     /// later.
     /// </summary>
     public int? NodeId { get; set; }

@@ -10,10 +10,10 @@ namespace OrleansLog.Grains.Storage;
 /// Used on the grain's own turns only.
 /// </summary>
 /// <typeparam name="T">The state: an immutable object.</typeparam>
-internal sealed class Durable<T>(IPersistentState<T> storage) : IDisposable
+internal sealed class Durable<T>(IPersistentState<T> storage)
     where T : class, new()
 {
-    private readonly SemaphoreSlim _changing = new(1, 1);
+    private readonly Gate _changing = new();
 
     /// <summary>The state as stored; a new object when nothing is.</summary>
     public T Value { get; private set; } = storage.State;
@@ -26,51 +26,32 @@ internal sealed class Durable<T>(IPersistentState<T> storage) : IDisposable
     /// </summary>
     /// <exception cref="InconsistentStateException">Somebody else changed it: this activation is not the only one. Let it go.</exception>
     /// <exception cref="OrleansLogException">KafkaStorageError: the store failed; it may have carried the change out.</exception>
-    public async Task<T> UpdateAsync(Func<T, T> change)
+    public Task<T> UpdateAsync(Func<T, T> change) => _changing.RunAsync(async () =>
     {
-        await _changing.WaitAsync();
+        var next = change(Value);
+        if (ReferenceEquals(next, Value)) return next;
+        storage.State = next;
         try
         {
-            var next = change(Value);
-            if (ReferenceEquals(next, Value)) return next;
-            storage.State = next;
-            try
-            {
-                await Unwrap(storage.WriteStateAsync());
-            }
-            catch
-            {
-                storage.State = Value;
-                throw;
-            }
-
-            return Value = next;
+            await Unwrap(storage.WriteStateAsync());
         }
-        finally
+        catch
         {
-            _changing.Release();
+            storage.State = Value;
+            throw;
         }
-    }
+
+        return Value = next;
+    });
 
     /// <summary>Removes what is stored; the state is a new object then.</summary>
     /// <exception cref="InconsistentStateException">See <see cref="UpdateAsync"/>.</exception>
     /// <exception cref="OrleansLogException">See <see cref="UpdateAsync"/>.</exception>
-    public async Task ClearAsync()
+    public Task ClearAsync() => _changing.RunAsync(async () =>
     {
-        await _changing.WaitAsync();
-        try
-        {
-            await Unwrap(storage.ClearStateAsync());
-            Value = storage.State = new T();
-        }
-        finally
-        {
-            _changing.Release();
-        }
-    }
-
-    /// <inheritdoc/>
-    public void Dispose() => _changing.Dispose();
+        await Unwrap(storage.ClearStateAsync());
+        Value = storage.State = new T();
+    });
 
     // Orleans wraps what a storage throws, unless it is its own.
     private static async Task Unwrap(Task operation)

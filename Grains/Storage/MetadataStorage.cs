@@ -1,8 +1,8 @@
 using System.Data.Common;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
-using Microsoft.Extensions.Options;
 using Orleans.Configuration;
+using Orleans.Serialization.Serializers;
 using Orleans.Storage;
 using OrleansLog.Grains.Hosting;
 using OrleansLog.Grains.Storage.Sqlite;
@@ -33,7 +33,7 @@ internal sealed class MetadataStorage : IGrainStorage, ILifecycleParticipant<ISi
 
     private readonly AdoNetGrainStorage _inner;
     private readonly DbDataSource _source;
-    private readonly SemaphoreSlim _writer = new(1, 1);
+    private readonly Gate _writer = new();
 
     /// <summary>The storage on the database that <paramref name="source"/> opens; owns the source.</summary>
     public MetadataStorage(IServiceProvider services, DbDataSource source, string invariant)
@@ -78,26 +78,11 @@ internal sealed class MetadataStorage : IGrainStorage, ILifecycleParticipant<ISi
         Guard("be written", () => OneWriter(() => _inner.ClearStateAsync(stateName, KeyOf(grainId), grainState)));
 
     /// <inheritdoc/>
-    public void Dispose()
-    {
-        _source.Dispose();
-        _writer.Dispose();
-    }
+    public void Dispose() => _source.Dispose();
 
     private static GrainId KeyOf(GrainId grainId) => GrainId.Create(grainId.Type, "/" + grainId.Key.ToString());
 
-    private async Task OneWriter(Func<Task> write)
-    {
-        await _writer.WaitAsync().ConfigureAwait(false);
-        try
-        {
-            await Task.Run(write).ConfigureAwait(false);
-        }
-        finally
-        {
-            _writer.Release();
-        }
-    }
+    private Task OneWriter(Func<Task> write) => _writer.RunAsync(() => Task.Run(write));
 
     private async Task Guard(string what, Func<Task> action)
     {

@@ -19,7 +19,7 @@ internal sealed class StateSerializer : IGrainStorageSerializer
     };
 
     /// <inheritdoc/>
-    public BinaryData Serialize<T>(T input) => new(JsonSerializer.SerializeToUtf8Bytes(input, Options));
+    public BinaryData Serialize<T>(T? input) => new(JsonSerializer.SerializeToUtf8Bytes(input, Options));
 
     /// <inheritdoc/>
     public T Deserialize<T>(BinaryData input)

@@ -22,6 +22,13 @@ internal sealed class TopicDefaults
     /// <exception cref="OrleansLogException">InvalidConfig.</exception>
     public LogConfig ConfigOf(IReadOnlyDictionary<string, string> overrides) => LogConfig.Parse(overrides, _config);
 
+    /// <summary>Refuses the name of a configuration that there is not.</summary>
+    /// <exception cref="OrleansLogException">InvalidConfig, with the nearest name.</exception>
+    public void CheckName(string config) => ConfigOf(new Dictionary<string, string>
+    {
+        [config] = _config.ToDictionary().GetValueOrDefault(config, string.Empty),
+    });
+
     /// <summary>Describes a topic.</summary>
     /// <exception cref="OrleansLogException">InvalidConfig.</exception>
     public TopicDescription Describe(
