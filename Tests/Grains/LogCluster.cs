@@ -1,0 +1,63 @@
+using Orleans.TestingHost;
+using OrleansLog.Grains;
+using OrleansLog.Grains.Interfaces;
+
+namespace OrleansLog.Tests.Grains;
+
+/// <summary>One silo with the log in it, on a data directory, and a client of it.</summary>
+internal sealed class LogCluster : IAsyncDisposable
+{
+    private readonly InProcessTestCluster _cluster;
+
+    private LogCluster(InProcessTestCluster cluster) => _cluster = cluster;
+
+    public IGrainFactory Grains => _cluster.Client;
+
+    public ICatalogGrain Catalog => Grains.GetCatalog();
+
+    public static async Task<LogCluster> StartAsync(
+        string dataDirectory, Action<OrleansLogOptions>? configure = null, Action<ISiloBuilder>? configureSilo = null)
+    {
+        var builder = new InProcessTestClusterBuilder(1);
+        builder.Options.ConfigureFileLogging = false;
+        builder.ConfigureSilo((_, silo) =>
+        {
+            silo.AddOrleansLog(options =>
+            {
+                options.DataDirectory = dataDirectory;
+                options.OffsetsTopicPartitions = 2;
+                configure?.Invoke(options);
+            });
+            configureSilo?.Invoke(silo);
+        });
+        var cluster = builder.Build();
+        try
+        {
+            await cluster.DeployAsync();
+        }
+        catch
+        {
+            await cluster.DisposeAsync();
+            throw;
+        }
+
+        return new LogCluster(cluster);
+    }
+
+    public Task<TopicDescription> CreateTopicAsync(
+        string name, int partitions = 1, IReadOnlyDictionary<string, string>? configs = null) =>
+        Catalog.CreateTopic(new CreateTopicRequest(name, partitions, 1, configs ?? new Dictionary<string, string>()));
+
+    /// <summary>Ends the silo without letting it finish anything.</summary>
+    public async Task KillAsync()
+    {
+        foreach (var silo in _cluster.Silos.ToArray()) await _cluster.KillSiloAsync(silo);
+        await _cluster.DisposeAsync();
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await _cluster.StopAllSilosAsync();
+        await _cluster.DisposeAsync();
+    }
+}
