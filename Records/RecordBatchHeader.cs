@@ -111,4 +111,30 @@ public readonly record struct RecordBatchHeader(
             BinaryPrimitives.ReadInt32BigEndian(source[RecordCountAt..]));
         return true;
     }
+
+    /// <summary>
+    /// Writes the header to the first <see cref="Size"/> bytes of <paramref name="destination"/>, <see cref="Crc"/> included
+    /// as it is. Throws <see cref="ArgumentException"/> when there is less room.
+    /// </summary>
+    public void Write(Span<byte> destination)
+    {
+        if (destination.Length < Size)
+        {
+            throw new ArgumentException("There is no room for a record batch header.", nameof(destination));
+        }
+
+        BinaryPrimitives.WriteInt64BigEndian(destination[BaseOffsetAt..], BaseOffset);
+        BinaryPrimitives.WriteInt32BigEndian(destination[LengthAt..], BatchLength);
+        BinaryPrimitives.WriteInt32BigEndian(destination[LeaderEpochAt..], PartitionLeaderEpoch);
+        destination[MagicAt] = Magic;
+        BinaryPrimitives.WriteUInt32BigEndian(destination[CrcAt..], Crc);
+        BinaryPrimitives.WriteInt16BigEndian(destination[AttributesAt..], Attributes);
+        BinaryPrimitives.WriteInt32BigEndian(destination[LastOffsetDeltaAt..], LastOffsetDelta);
+        BinaryPrimitives.WriteInt64BigEndian(destination[BaseTimestampAt..], BaseTimestamp);
+        BinaryPrimitives.WriteInt64BigEndian(destination[MaxTimestampAt..], MaxTimestamp);
+        BinaryPrimitives.WriteInt64BigEndian(destination[ProducerIdAt..], ProducerId);
+        BinaryPrimitives.WriteInt16BigEndian(destination[ProducerEpochAt..], ProducerEpoch);
+        BinaryPrimitives.WriteInt32BigEndian(destination[BaseSequenceAt..], BaseSequence);
+        BinaryPrimitives.WriteInt32BigEndian(destination[RecordCountAt..], RecordCount);
+    }
 }

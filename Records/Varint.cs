@@ -1,0 +1,140 @@
+using System.Numerics;
+using System.Runtime.CompilerServices;
+
+namespace OrleansLog.Records;
+
+/// <summary>
+/// The variable-length integers of the record format: seven bits a byte, least significant first, signed values zigzag
+/// encoded (0, -1, 1, -2, ...), at most five bytes for 32 bits and ten for 64.
+/// </summary>
+internal static class Varint
+{
+    public const int MaxInt32Size = 5, MaxInt64Size = 10;
+
+    /// <summary>Bytes that <paramref name="value"/> takes.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static int SizeOf(int value)
+    {
+        // ceil(bits / 7), at least 1, without a division
+        var log2 = BitOperations.Log2(ZigZag(value) | 1);
+        return ((log2 * 9) + 73) >> 6;
+    }
+
+    /// <summary>Bytes that <paramref name="value"/> takes.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static int SizeOf(long value)
+    {
+        var log2 = BitOperations.Log2(ZigZag(value) | 1);
+        return ((log2 * 9) + 73) >> 6;
+    }
+
+    /// <summary>Writes at <paramref name="position"/> and returns the position after; the caller has made the room.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static int Write(ref byte buffer, int position, int value)
+    {
+        var bits = ZigZag(value);
+        while (bits >= 0x80)
+        {
+            Unsafe.Add(ref buffer, position++) = (byte)(bits | 0x80);
+            bits >>= 7;
+        }
+
+        Unsafe.Add(ref buffer, position++) = (byte)bits;
+        return position;
+    }
+
+    /// <summary>Writes at <paramref name="position"/> and returns the position after; the caller has made the room.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static int Write(ref byte buffer, int position, long value)
+    {
+        var bits = ZigZag(value);
+        while (bits >= 0x80)
+        {
+            Unsafe.Add(ref buffer, position++) = (byte)(bits | 0x80);
+            bits >>= 7;
+        }
+
+        Unsafe.Add(ref buffer, position++) = (byte)bits;
+        return position;
+    }
+
+    /// <summary>Reads at <paramref name="position"/> and moves it on; false when the source ends first or the number is too long.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static bool TryRead(ReadOnlySpan<byte> source, ref int position, out int value)
+    {
+        if ((uint)position < (uint)source.Length)
+        {
+            uint first = source[position];
+            if (first < 0x80)
+            {
+                position++;
+                value = UnZigZag(first);
+                return true;
+            }
+        }
+
+        return TryReadMany32(source, ref position, out value);
+    }
+
+    /// <summary>Reads at <paramref name="position"/> and moves it on; false when the source ends first or the number is too long.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static bool TryRead(ReadOnlySpan<byte> source, ref int position, out long value)
+    {
+        if ((uint)position < (uint)source.Length)
+        {
+            uint first = source[position];
+            if (first < 0x80)
+            {
+                position++;
+                value = UnZigZag(first);
+                return true;
+            }
+        }
+
+        return TryReadMany64(source, ref position, out value);
+    }
+
+    private static bool TryReadMany32(ReadOnlySpan<byte> source, ref int position, out int value)
+    {
+        uint bits = 0;
+        for (var shift = 0; shift < 7 * MaxInt32Size && (uint)position < (uint)source.Length; shift += 7)
+        {
+            uint next = source[position++];
+            bits |= (next & 0x7F) << shift;
+            if (next < 0x80)
+            {
+                value = UnZigZag(bits);
+                return true;
+            }
+        }
+
+        value = 0;
+        return false;
+    }
+
+    private static bool TryReadMany64(ReadOnlySpan<byte> source, ref int position, out long value)
+    {
+        ulong bits = 0;
+        for (var shift = 0; shift < 7 * MaxInt64Size && (uint)position < (uint)source.Length; shift += 7)
+        {
+            ulong next = source[position++];
+            bits |= (next & 0x7F) << shift;
+            if (next < 0x80)
+            {
+                value = UnZigZag(bits);
+                return true;
+            }
+        }
+
+        value = 0;
+        return false;
+    }
+
+    private static uint ZigZag(int value) => (uint)((value << 1) ^ (value >> 31));
+
+    private static ulong ZigZag(long value) => (ulong)((value << 1) ^ (value >> 63));
+
+    private static int UnZigZag(uint bits) => (int)(bits >> 1) ^ -(int)(bits & 1);
+
+    private static long UnZigZag(ulong bits) => (long)(bits >> 1) ^ -(long)(bits & 1);
+}
