@@ -13,7 +13,7 @@ internal sealed class ConsumeLoad(IRecordSource source, PerfMeter meter, bool me
     /// <returns>Whether they came; false when there were none for <paramref name="idleTimeout"/>.</returns>
     public async Task<bool> RunAsync(long wanted, TimeSpan idleTimeout, CancellationToken cancellationToken)
     {
-        using var idle = new CancellationTokenSource(idleTimeout, time);
+        using var idle = new CancellationTokenSource(Timeout.InfiniteTimeSpan, time);
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, idle.Token);
         var enumerator = source.ConsumeAsync(stop.Token).GetAsyncEnumerator(stop.Token);
         await using (enumerator.ConfigureAwait(false))
@@ -24,9 +24,7 @@ internal sealed class ConsumeLoad(IRecordSource source, PerfMeter meter, bool me
                 while (records < wanted)
                 {
                     var next = enumerator.MoveNextAsync();
-                    if (!next.IsCompleted)
-                        idle.CancelAfter(idleTimeout);
-                    if (!await next.ConfigureAwait(false))
+                    if (!await (next.IsCompleted ? next : WaitAsync(next, idle, idleTimeout)).ConfigureAwait(false))
                         return false;
                     var record = enumerator.Current;
                     bytes += record.Key.Memory.Length + record.Value.Memory.Length;
@@ -42,5 +40,13 @@ internal sealed class ConsumeLoad(IRecordSource source, PerfMeter meter, bool me
                 return false;
             }
         }
+    }
+
+    private static async ValueTask<bool> WaitAsync(ValueTask<bool> next, CancellationTokenSource idle, TimeSpan idleTimeout)
+    {
+        idle.CancelAfter(idleTimeout);
+        var moved = await next.ConfigureAwait(false);
+        idle.CancelAfter(Timeout.InfiniteTimeSpan);
+        return moved;
     }
 }
