@@ -91,7 +91,7 @@ internal static class ClientBenchmark
     {
         await using var consumer = client.CreateConsumer(
             new ConsumerOptions<NoKey, ReadOnlyMemory<byte>> { StopAtEnd = true });
-        consumer.Assign([new(new TopicPartition(topic, 0), LogPosition.Beginning)]);
+        consumer.Assign([KeyValuePair.Create(new TopicPartition(topic, 0), LogPosition.Beginning)]);
         long count = 0, bytes = 0;
         var watch = Stopwatch.StartNew();
         await foreach (var record in consumer.ConsumeAsync())

@@ -80,8 +80,8 @@ internal static class EngineBenchmark
             for (var offset = log.LogStartOffset; offset < log.LogEndOffset;)
             {
                 using var chunk = log.Read(offset, buffer.Length, log.LogEndOffset);
-                read += chunk.Records.Length;
-                offset = NextOffset(chunk.Records);
+                read += chunk.Length;
+                offset = chunk.NextOffset;
             }
 
             if (round == 0) continue;
@@ -90,13 +90,6 @@ internal static class EngineBenchmark
         }
 
         report.Ratio("bytes read against a bare pread loop", Samples.Median(engine), Samples.Median(raw), "MB/s", 0.7);
-    }
-
-    private static long NextOffset(ReadOnlyMemory<byte> records)
-    {
-        var next = 0L;
-        while (RecordBatch.TryReadNext(ref records, out _, out var header)) next = header.NextOffset;
-        return next;
     }
 
     private static Task<LogManager> OpenAsync(string directory) => LogManager.OpenAsync(
