@@ -52,7 +52,7 @@ public sealed class RecordBatchBuilder : IDisposable
         ArgumentOutOfRangeException.ThrowIfGreaterThan(maxRecordBytes, LargestBound);
         if (!Codec.IsKnown(compression))
         {
-            Refuse.With(ErrorCode.UnsupportedCompressionType, $"Compression codec {(int)compression} is not known.");
+            throw Fault.With(ErrorCode.UnsupportedCompressionType, $"Compression codec {(int)compression} is not known.");
         }
 
         Codec.CheckLevel(compression, compressionLevel);
@@ -131,7 +131,7 @@ public sealed class RecordBatchBuilder : IDisposable
         ArgumentOutOfRangeException.ThrowIfLessThan(keyLength, -1);
         ArgumentOutOfRangeException.ThrowIfLessThan(valueLength, -1);
         if (_built) throw new InvalidOperationException("The batch is built: reset the builder first.");
-        if (timestampMs < -1) Refuse.With(ErrorCode.InvalidTimestamp, $"Timestamp {timestampMs} is below -1.");
+        if (timestampMs < -1) throw Fault.With(ErrorCode.InvalidTimestamp, $"Timestamp {timestampMs} is below -1.");
 
         var count = RecordCount;
         var timestampDelta = count == 0 ? 0 : timestampMs - _baseTimestamp;
@@ -238,7 +238,7 @@ public sealed class RecordBatchBuilder : IDisposable
         var alone = RecordBatchHeader.Size + recordSize;
         if (alone > Math.Max(MaxRecordBytes, MaxBatchBytes))
         {
-            Refuse.With(
+            throw Fault.With(
                 ErrorCode.RecordTooLarge,
                 $"A record takes {alone} bytes as a batch of its own, more than the {Math.Max(MaxRecordBytes, MaxBatchBytes)} allowed.");
         }

@@ -1,5 +1,4 @@
 using OrleansLog.Records.Codecs;
-using static System.FormattableString;
 
 namespace OrleansLog.Records;
 
@@ -23,7 +22,7 @@ public sealed class RecordBatchReader : IDisposable
     private PooledBuffer? _pooled;
     private ReadOnlyMemory<byte> _batch, _records;
     private RecordBatchHeader _header;
-    private bool _open;
+    private bool _open, _logAppendTime;
     private int _position, _read, _lastOffsetDelta;
     private Record _current;
 
@@ -53,12 +52,21 @@ public sealed class RecordBatchReader : IDisposable
     /// </exception>
     public void Reset(ReadOnlyMemory<byte> batch)
     {
+        if (TryReset(batch) is { } fault) throw fault;
+    }
+
+    /// <summary>Turns to another batch and hands a fault on instead of throwing it; then there is no batch to read.</summary>
+    internal OrleansLogException? TryReset(ReadOnlyMemory<byte> batch)
+    {
         Close();
-        var header = RecordBatch.ReadHeader(batch.Span);
+        var fault = RecordBatch.ReadHeader(batch.Span, out var header)
+            ?? (_options.CheckCrc ? RecordBatch.CrcFault(batch.Span, header) : null);
+        if (fault is not null) return fault;
         batch = batch[..(int)header.SizeInBytes];
-        if (_options.CheckCrc) RecordBatch.CheckCrc(batch.Span, header);
         _header = header;
+        _logAppendTime = header.TimestampType == TimestampType.LogAppendTime;
         _batch = batch;
+        return null;
     }
 
     /// <summary>
@@ -67,65 +75,79 @@ public sealed class RecordBatchReader : IDisposable
     /// <exception cref="OrleansLogException"><see cref="ErrorCode.CorruptMessage"/>.</exception>
     public bool MoveNext()
     {
+        var moved = TryMoveNext(out var fault);
+        if (fault is not null) throw fault;
+        return moved;
+    }
+
+    /// <summary>Moves to the next record and hands a fault on instead of throwing it (but for those of a codec).</summary>
+    internal bool TryMoveNext(out OrleansLogException? fault)
+    {
+        fault = null;
         if (!_open) Open();
         var source = _records.Span;
         var start = _position;
         if (_read == _header.RecordCount)
         {
-            if (start != source.Length) Refuse.Corrupt($"{source.Length - start} bytes follow the last record of {BatchName}.");
+            if (start != source.Length) fault = Trailing(source.Length - start);
             return false;
         }
 
         var position = start;
-        if (!Varint.TryRead(source, ref position, out int length) || (uint)length > (uint)(source.Length - position)) throw Malformed(start);
+        if (!Varint.TryRead(source, ref position, out int length) || (uint)length > (uint)(source.Length - position)) goto malformed;
         var end = position + length;
         source = source[..end];
         position++; // the record's attributes, which mean nothing so far
         if (!Varint.TryRead(source, ref position, out long timestampDelta)
             || !Varint.TryRead(source, ref position, out int offsetDelta)
             || !Varint.TryRead(source, ref position, out int keyLength)
-            || keyLength < -1 || keyLength > end - position) throw Malformed(start);
+            || keyLength < -1 || keyLength > end - position) goto malformed;
         var keyAt = position;
         position += Math.Max(keyLength, 0);
         if (!Varint.TryRead(source, ref position, out int valueLength)
-            || valueLength < -1 || valueLength > end - position) throw Malformed(start);
+            || valueLength < -1 || valueLength > end - position) goto malformed;
         var valueAt = position;
         position += Math.Max(valueLength, 0);
-        if (!Varint.TryRead(source, ref position, out int headerCount)) throw Malformed(start);
-        if ((headerCount | (end - position)) != 0) CheckHeaders(source[position..], headerCount, start);
-        if (offsetDelta <= _lastOffsetDelta || offsetDelta > _header.LastOffsetDelta) throw OffsetOutOfOrder(offsetDelta);
+        if (!Varint.TryRead(source, ref position, out int headerCount)
+            || ((headerCount | (end - position)) != 0 && !HasHeaders(source[position..], headerCount))) goto malformed;
+        if (offsetDelta <= _lastOffsetDelta || offsetDelta > _header.LastOffsetDelta)
+        {
+            fault = OffsetOutOfOrder(offsetDelta);
+            return false;
+        }
 
         _lastOffsetDelta = offsetDelta;
         _read++;
         _position = end;
-        _current = new Record(
-            _records,
-            _header.BaseOffset + offsetDelta,
-            _header.TimestampType == TimestampType.LogAppendTime ? _header.MaxTimestamp : _header.BaseTimestamp + timestampDelta,
+        _current.MoveTo(
+            _header.BaseOffset + offsetDelta, _logAppendTime ? _header.MaxTimestamp : _header.BaseTimestamp + timestampDelta,
             start, keyAt, keyLength, valueAt, valueLength, position, end - position, headerCount);
         return true;
+
+    malformed:
+        fault = Malformed(start);
+        return false;
     }
 
     /// <summary>Lets go of the batch, and of pooled memory; records read from that may no longer be used.</summary>
     public void Dispose() => Close();
-
-    private string BatchName => Invariant($"the batch at offset {_header.BaseOffset}");
 
     private void Open()
     {
         var body = _batch[RecordBatchHeader.Size..];
         if (_header.Compression == CompressionType.None) _records = body;
         else if (_header.RecordCount > 0) _records = Decompress(body.Span);
+        _current.SetMemory(_records);
         _open = true;
     }
 
     private ReadOnlyMemory<byte> Decompress(ReadOnlySpan<byte> body)
     {
-        var buffer = new PooledBuffer(_options.MaxDecompressedBytes);
+        var buffer = new PooledBuffer(_options.MaxDecompressedBytes, new RecordScan(_header.RecordCount));
         try
         {
             Codec.Decompress(_header.Compression, body, buffer);
-            RecordBatch.CheckCount(_header, buffer.Length);
+            if (RecordBatch.CountFault(_header, buffer.Length) is { } fault) throw fault;
             if (!_options.UsePooledMemory) return buffer.Written.ToArray();
             _pooled = buffer;
             return buffer.Array.AsMemory(0, buffer.Length);
@@ -136,19 +158,18 @@ public sealed class RecordBatchReader : IDisposable
         }
     }
 
-    private void CheckHeaders(ReadOnlySpan<byte> source, int count, int start)
-    {
-        // a header takes at least two bytes, so the count is bounded before the walk
-        if (count < 0 || count > source.Length / 2 || !RecordHeaders.IsWellFormed(source, count)) throw Malformed(start);
-    }
+    // A header takes at least two bytes, so the count is bounded before the walk.
+    private static bool HasHeaders(ReadOnlySpan<byte> source, int count) =>
+        count >= 0 && count <= source.Length / 2 && RecordHeaders.IsWellFormed(source, count);
 
-    private OrleansLogException Malformed(int start) => new(
-        ErrorCode.CorruptMessage,
-        Invariant($"Record {_read} of {_header.RecordCount} in {BatchName} is malformed, at byte {start} of {_records.Length}."));
+    private OrleansLogException Malformed(int start) => Fault.Corrupt(
+        $"Record {_read} of {_header.RecordCount} in the batch at offset {_header.BaseOffset} is malformed, at byte {start}.");
 
-    private OrleansLogException OffsetOutOfOrder(int delta) => new(
-        ErrorCode.CorruptMessage,
-        Invariant($"Record {_read} in {BatchName} has offset delta {delta}, not above {_lastOffsetDelta} and up to {_header.LastOffsetDelta}."));
+    private OrleansLogException OffsetOutOfOrder(int delta) => Fault.Corrupt(
+        $"Record {_read} in the batch at offset {_header.BaseOffset} has offset delta {delta} after {_lastOffsetDelta}.");
+
+    private OrleansLogException Trailing(int bytes) => Fault.Corrupt(
+        $"{bytes} bytes follow the last record in the batch at offset {_header.BaseOffset}.");
 
     private void Close()
     {

@@ -1,5 +1,6 @@
 using System.Numerics;
 using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
 
 namespace OrleansLog.Records;
 
@@ -33,14 +34,13 @@ internal static class Varint
     public static int Write(ref byte buffer, int position, int value)
     {
         var bits = ZigZag(value);
-        while (bits >= 0x80)
+        if (bits < 0x80)
         {
-            Unsafe.Add(ref buffer, position++) = (byte)(bits | 0x80);
-            bits >>= 7;
+            Unsafe.Add(ref buffer, position) = (byte)bits;
+            return position + 1;
         }
 
-        Unsafe.Add(ref buffer, position++) = (byte)bits;
-        return position;
+        return WriteMany(ref buffer, position, bits);
     }
 
     /// <summary>Writes at <paramref name="position"/> and returns the position after; the caller has made the room.</summary>
@@ -48,27 +48,38 @@ internal static class Varint
     public static int Write(ref byte buffer, int position, long value)
     {
         var bits = ZigZag(value);
-        while (bits >= 0x80)
+        if (bits < 0x80)
         {
-            Unsafe.Add(ref buffer, position++) = (byte)(bits | 0x80);
-            bits >>= 7;
+            Unsafe.Add(ref buffer, position) = (byte)bits;
+            return position + 1;
         }
 
-        Unsafe.Add(ref buffer, position++) = (byte)bits;
-        return position;
+        return WriteMany(ref buffer, position, bits);
     }
 
-    /// <summary>Reads at <paramref name="position"/> and moves it on; false when the source ends first or the number is too long.</summary>
+    /// <summary>
+    /// Reads at <paramref name="position"/>, which is not negative, and moves it on; false when the source ends first or the
+    /// number is too long.
+    /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static bool TryRead(ReadOnlySpan<byte> source, ref int position, out int value)
     {
-        if ((uint)position < (uint)source.Length)
+        // One and two bytes are nearly all there are; a number at the very end of the source takes the slow path.
+        if (position + 1 < source.Length)
         {
-            uint first = source[position];
+            ref var at = ref Unsafe.Add(ref MemoryMarshal.GetReference(source), position);
+            uint first = at, second = Unsafe.Add(ref at, 1);
             if (first < 0x80)
             {
                 position++;
                 value = UnZigZag(first);
+                return true;
+            }
+
+            if (second < 0x80)
+            {
+                position += 2;
+                value = UnZigZag(((first & 0x7F) | (second << 7)));
                 return true;
             }
         }
@@ -76,22 +87,46 @@ internal static class Varint
         return TryReadMany32(source, ref position, out value);
     }
 
-    /// <summary>Reads at <paramref name="position"/> and moves it on; false when the source ends first or the number is too long.</summary>
+    /// <summary>
+    /// Reads at <paramref name="position"/>, which is not negative, and moves it on; false when the source ends first or the
+    /// number is too long.
+    /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static bool TryRead(ReadOnlySpan<byte> source, ref int position, out long value)
     {
-        if ((uint)position < (uint)source.Length)
+        // One and two bytes are nearly all there are; a number at the very end of the source takes the slow path.
+        if (position + 1 < source.Length)
         {
-            uint first = source[position];
+            ref var at = ref Unsafe.Add(ref MemoryMarshal.GetReference(source), position);
+            uint first = at, second = Unsafe.Add(ref at, 1);
             if (first < 0x80)
             {
                 position++;
                 value = UnZigZag(first);
                 return true;
             }
+
+            if (second < 0x80)
+            {
+                position += 2;
+                value = UnZigZag(((first & 0x7F) | (second << 7)));
+                return true;
+            }
         }
 
         return TryReadMany64(source, ref position, out value);
+    }
+
+    private static int WriteMany(ref byte buffer, int position, ulong bits)
+    {
+        do
+        {
+            Unsafe.Add(ref buffer, position++) = (byte)(bits | 0x80);
+            bits >>= 7;
+        }
+        while (bits >= 0x80);
+        Unsafe.Add(ref buffer, position++) = (byte)bits;
+        return position;
     }
 
     private static bool TryReadMany32(ReadOnlySpan<byte> source, ref int position, out int value)

@@ -43,7 +43,7 @@ internal static class ZstdCodec
 
             if (target.Length >= most)
             {
-                Refuse.Corrupt($"{source.Length} bytes of Zstandard give more than the {destination.MaxBytes} bytes allowed.");
+                throw Fault.Corrupt($"{source.Length} bytes of Zstandard give more than the {destination.MaxBytes} bytes allowed.");
             }
 
             room = Math.Min(most, 4L * target.Length);
@@ -76,7 +76,7 @@ internal static class ZstdCodec
         fixed (byte* pointer = source)
         {
             var bound = Methods.ZSTD_decompressBound(pointer, (nuint)source.Length);
-            if (bound >= error) Refuse.Corrupt($"The records do not form a whole Zstandard frame.");
+            if (bound >= error) throw Fault.Corrupt($"The records do not form a whole Zstandard frame.");
             return bound;
         }
     }

@@ -97,6 +97,8 @@ public sealed class RecordBatchTests
     [InlineData(RecordBatchHeader.MaxTimestampAt, "8000000000000000", ErrorCode.InvalidTimestamp)]
     [InlineData(RecordBatchHeader.ProducerIdAt, "FFFFFFFFFFFFFFFE", ErrorCode.CorruptMessage)]
     [InlineData(RecordBatchHeader.ProducerIdAt, "0000000000000001", ErrorCode.CorruptMessage)]
+    [InlineData(RecordBatchHeader.BaseOffsetAt, "8000000000000000", ErrorCode.CorruptMessage)]
+    [InlineData(RecordBatchHeader.BaseOffsetAt, "7FFFFFFFFFFFFFFD", ErrorCode.CorruptMessage)]
     [InlineData(RecordBatchHeader.RecordCountAt, "FFFFFFFF", ErrorCode.CorruptMessage)]
     [InlineData(RecordBatchHeader.RecordCountAt, "7FFFFFFF", ErrorCode.CorruptMessage)]
     public void A_header_that_makes_no_sense_is_refused_for_what_it_is(int at, string hex, ErrorCode expected)
