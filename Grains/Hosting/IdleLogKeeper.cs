@@ -130,7 +130,7 @@ internal sealed partial class IdleLogKeeper(
         try
         {
             await using var lease = await logs.AcquireAsync(partition, topicId, config, cancellationToken);
-            return lease.Log.ApplyRetention();
+            return RetentionPolicy.Apply(lease.Log, lease.Log.FlushedOffset, time.GetUtcNow().ToUnixTimeMilliseconds());
         }
         catch (OrleansLogException e)
         {

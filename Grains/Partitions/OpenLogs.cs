@@ -19,6 +19,12 @@ internal sealed class OpenLogs(LogHost host)
         lock (_slots) return _slots.ContainsKey(partition);
     }
 
+    /// <summary>Completes when nobody uses the log of this partition (any more).</summary>
+    public Task WhenUnusedAsync(TopicPartition partition)
+    {
+        lock (_slots) return _slots.TryGetValue(partition, out var slot) ? slot.Unused.Task : Task.CompletedTask;
+    }
+
     /// <summary>Opens or makes the log of a partition, or shares the open one.</summary>
     /// <exception cref="OrleansLogException">InconsistentTopicId: the folder belongs to another topic; KafkaStorageError.</exception>
     public async Task<LogLease> AcquireAsync(
@@ -88,7 +94,9 @@ internal sealed class OpenLogs(LogHost host)
     {
         lock (_slots)
         {
-            if (--slot.Users == 0) _slots.Remove(partition);
+            if (--slot.Users > 0) return;
+            _slots.Remove(partition);
+            slot.Unused.SetResult();
         }
     }
 
@@ -99,6 +107,9 @@ internal sealed class OpenLogs(LogHost host)
 
         /// <summary>Those who have the log or wait at the gate; guarded by the dictionary's lock.</summary>
         public int Users { get; set; }
+
+        /// <summary>Completed when there are none.</summary>
+        public TaskCompletionSource Unused { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
         /// <summary>Those who have the log; changed within the gate.</summary>
         public int Leases { get; set; }

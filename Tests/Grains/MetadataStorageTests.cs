@@ -118,7 +118,7 @@ public sealed class MetadataStorageTests : IAsyncLifetime, IDisposable
     [Fact]
     public async Task States_of_one_grain_and_keys_that_are_the_same_number_are_kept_apart()
     {
-        string[] keys = ["a", "A", "0a", "0000000000000000000000000000000a", "0000000000000000000000000000000A", "a+b", "a+B", ""];
+        string[] keys = ["a", "A", "0a", "0000000000000000000000000000000a", "0000000000000000000000000000000A", "a+b", "a+B"];
         foreach (var stateName in (string[])["one", "two"])
         {
             foreach (var key in keys)
