@@ -1,7 +1,6 @@
 using OrleansLog.Grains.Interfaces;
 using OrleansLog.Records;
 using Xunit;
-using ErrorCode = OrleansLog.Records.ErrorCode;
 
 namespace OrleansLog.Tests.Grains;
 

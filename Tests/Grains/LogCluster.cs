@@ -1,6 +1,9 @@
+using Orleans.Core.Internal;
 using Orleans.TestingHost;
 using OrleansLog.Grains;
 using OrleansLog.Grains.Interfaces;
+using OrleansLog.Grains.Partitions;
+using OrleansLog.Records;
 
 namespace OrleansLog.Tests.Grains;
 
@@ -14,6 +17,20 @@ internal sealed class LogCluster : IAsyncDisposable
     public IGrainFactory Grains => _cluster.Client;
 
     public ICatalogGrain Catalog => Grains.GetCatalog();
+
+    /// <summary>The services of the silo.</summary>
+    public IServiceProvider Services => _cluster.Silos[0].ServiceProvider;
+
+    public IPartitionGrain Partition(string topic, int partition) => Grains.GetPartition(new TopicPartition(topic, partition));
+
+    /// <summary>Has the grain deactivated, as if it had been idle for long, and waits until it is.</summary>
+    public async Task LetGoAsync(IPartitionGrain partition)
+    {
+        var logs = (OpenLogs)Services.GetService(typeof(OpenLogs))!;
+        var closed = logs.WhenUnusedAsync(PartitionKey.Parse(partition.GetPrimaryKeyString()));
+        await partition.AsReference<IGrainManagementExtension>().DeactivateOnIdle();
+        await closed.WaitAsync(TimeSpan.FromSeconds(30));
+    }
 
     public static async Task<LogCluster> StartAsync(
         string dataDirectory, Action<OrleansLogOptions>? configure = null, Action<ISiloBuilder>? configureSilo = null)
