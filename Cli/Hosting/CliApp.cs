@@ -1,5 +1,4 @@
 using System.CommandLine;
-using OrleansLog.Cli.Parsing;
 
 namespace OrleansLog.Cli.Hosting;
 

@@ -12,7 +12,7 @@ internal static class UsageErrors
     {
         if (parse.Action is HelpAction or { ClearsParseErrors: true })
             return null;
-        var problem = UnknownWord(parse) ?? Missing(parse) ?? parse.Errors.FirstOrDefault()?.Message;
+        var problem = UnknownWord(parse) ?? Missing(parse) ?? (parse.Errors.Count > 0 ? parse.Errors[0].Message : null);
         return problem is null
             ? null
             : $"orleanslog: {problem.TrimEnd()} Try `{PathOf(parse.CommandResult)} --help`.";

@@ -75,9 +75,8 @@ internal sealed class DeliveryQueue
 
     private async Task WaitForHeadAsync(CancellationToken cancellationToken)
     {
-        var head = _ring[_head].AsTask();
-        await head.WaitAsync(cancellationToken)
-            .ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing | ConfigureAwaitOptions.None);
+        Task head = _ring[_head].AsTask();
+        await head.WaitAsync(cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         if (!head.IsCompleted)
             cancellationToken.ThrowIfCancellationRequested();
     }
