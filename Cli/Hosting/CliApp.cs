@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.Text;
 
 namespace OrleansLog.Cli.Hosting;
 
@@ -34,20 +35,20 @@ internal sealed class CliApp
             return ExitCode.Usage;
         }
 
-        var output = new StreamWriter(_host.Output, bufferSize: 4096, leaveOpen: true);
-        await using (output.ConfigureAwait(false))
-        {
-            var code = await parse.InvokeAsync(
-                new InvocationConfiguration
-                {
-                    Output = output,
-                    Error = _host.Error,
-                    EnableDefaultExceptionHandler = false,
-                    ProcessTerminationTimeout = null, // signals are the program's: a consumer has to leave its group first
-                },
-                interrupted).ConfigureAwait(false);
-            return code;
-        }
+        var help = new StringWriter { NewLine = "\n" };
+        var code = await parse.InvokeAsync(
+            new InvocationConfiguration
+            {
+                Output = help,
+                Error = _host.Error,
+                EnableDefaultExceptionHandler = false,
+                ProcessTerminationTimeout = null, // signals are the program's: a consumer has to leave its group first
+            },
+            interrupted).ConfigureAwait(false);
+        // The library calls the command by its assembly's name.
+        var text = help.ToString().Replace(_root.Name, "orleanslog", StringComparison.Ordinal);
+        await _host.Output.WriteAsync(Encoding.UTF8.GetBytes(text), interrupted).ConfigureAwait(false);
+        return code;
     }
 
     /// <summary>Gives a command what it does.</summary>
