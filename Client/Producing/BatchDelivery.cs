@@ -11,7 +11,7 @@ internal sealed class BatchDelivery(TopicPartition partition)
 {
     private readonly TaskCompletionSource _completion = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private long _baseOffset = -1;
-    private long _timestampMs = -1;
+    private long _appendTimeMs = -1;
 
     public bool IsCompleted => _completion.Task.IsCompleted;
 
@@ -21,10 +21,12 @@ internal sealed class BatchDelivery(TopicPartition partition)
     /// <summary>Why the batch failed; null while it is under way and when it succeeded.</summary>
     public Exception? Failure { get; private set; }
 
-    public void Succeed(long baseOffset, long timestampMs)
+    /// <param name="baseOffset">The first record's offset; -1 when not known.</param>
+    /// <param name="appendTimeMs">The time the leader gave the records; -1 when they keep their own.</param>
+    public void Succeed(long baseOffset, long appendTimeMs)
     {
         _baseOffset = baseOffset;
-        _timestampMs = timestampMs;
+        _appendTimeMs = appendTimeMs;
         _completion.TrySetResult();
     }
 
@@ -34,20 +36,21 @@ internal sealed class BatchDelivery(TopicPartition partition)
         _completion.TrySetResult();
     }
 
-    public ValueTask<RecordMetadata> WaitAsync(int index)
+    public ValueTask<RecordMetadata> WaitAsync(int index, long timestampMs)
     {
-        if (!IsCompleted) return SlowAsync(index);
-        return Failure is null ? new(Result(index)) : ValueTask.FromException<RecordMetadata>(Copy(Failure));
+        if (!IsCompleted) return SlowAsync(index, timestampMs);
+        return Failure is null ? new(Result(index, timestampMs)) : ValueTask.FromException<RecordMetadata>(Copy(Failure));
     }
 
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
-    private async ValueTask<RecordMetadata> SlowAsync(int index)
+    private async ValueTask<RecordMetadata> SlowAsync(int index, long timestampMs)
     {
         await _completion.Task.ConfigureAwait(false);
-        return Failure is null ? Result(index) : throw Copy(Failure);
+        return Failure is null ? Result(index, timestampMs) : throw Copy(Failure);
     }
 
-    private RecordMetadata Result(int index) => new(partition, _baseOffset < 0 ? -1 : _baseOffset + index, _timestampMs);
+    private RecordMetadata Result(int index, long timestampMs) => new(
+        partition, _baseOffset < 0 ? -1 : _baseOffset + index, _appendTimeMs < 0 ? timestampMs : _appendTimeMs);
 
     // Each waiter gets an exception of its own: throwing one object from several threads would mix up its stack trace.
     private static Exception Copy(Exception failure) => failure is OrleansLogException known

@@ -10,27 +10,31 @@ public readonly struct PendingDelivery : IEquatable<PendingDelivery>
 {
     private readonly BatchDelivery _batch;
     private readonly int _index;
+    private readonly long _timestampMs;
 
-    internal PendingDelivery(BatchDelivery batch, int index)
+    internal PendingDelivery(BatchDelivery batch, int index, long timestampMs)
     {
         _batch = batch;
         _index = index;
+        _timestampMs = timestampMs;
     }
 
     /// <summary>Whether the delivery has succeeded or failed.</summary>
     public bool IsCompleted => _batch.IsCompleted;
 
+    internal ValueTask<RecordMetadata> AsValueTask() => _batch.WaitAsync(_index, _timestampMs);
+
     /// <summary>A task of the delivery's result.</summary>
-    public Task<RecordMetadata> AsTask() => _batch.WaitAsync(_index).AsTask();
+    public Task<RecordMetadata> AsTask() => _batch.WaitAsync(_index, _timestampMs).AsTask();
 
     /// <summary>Makes the delivery awaitable.</summary>
 #pragma warning disable CA2012 // each call makes a wait of its own
-    public ValueTaskAwaiter<RecordMetadata> GetAwaiter() => _batch.WaitAsync(_index).GetAwaiter();
+    public ValueTaskAwaiter<RecordMetadata> GetAwaiter() => _batch.WaitAsync(_index, _timestampMs).GetAwaiter();
 #pragma warning restore CA2012
 
     /// <summary>Makes the delivery awaitable.</summary>
     public ConfiguredValueTaskAwaitable<RecordMetadata> ConfigureAwait(bool continueOnCapturedContext) =>
-        _batch.WaitAsync(_index).ConfigureAwait(continueOnCapturedContext);
+        _batch.WaitAsync(_index, _timestampMs).ConfigureAwait(continueOnCapturedContext);
 
     /// <inheritdoc />
     public bool Equals(PendingDelivery other) => ReferenceEquals(_batch, other._batch) && _index == other._index;
