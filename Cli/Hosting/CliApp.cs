@@ -47,8 +47,21 @@ internal sealed class CliApp
             interrupted).ConfigureAwait(false);
         // The library calls the command by its assembly's name.
         var text = help.ToString().Replace(_root.Name, "orleanslog", StringComparison.Ordinal);
-        await _host.Output.WriteAsync(Encoding.UTF8.GetBytes(text), interrupted).ConfigureAwait(false);
-        return code;
+        return WriteHelp(text) ? code : ExitCode.Ok;
+    }
+
+    private bool WriteHelp(string text)
+    {
+        try
+        {
+            if (text.Length > 0)
+                _host.Output.Write(Encoding.UTF8.GetBytes(text));
+            return true;
+        }
+        catch (OutputClosedException)
+        {
+            return false;
+        }
     }
 
     /// <summary>Gives a command what it does.</summary>
