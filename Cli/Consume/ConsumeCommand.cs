@@ -24,10 +24,8 @@ internal sealed class ConsumeCommand
         Description = "A static member's id: coming back under it within the session timeout causes no rebalance.", HelpName = "id",
     };
 
-    private readonly Option<string?> _assignor = new("--assignor")
-    {
-        Description = "How the group spreads partitions: range, roundrobin or sticky.", HelpName = "name",
-    };
+    private readonly Option<string?> _assignor = ParsedOption.CreateChoice(
+        "--assignor", "How the group spreads partitions.", Assignors.Range, Assignors.RoundRobin, Assignors.Sticky);
 
     private readonly Option<long?> _count = ParsedOption.CreateNumber("--count", 0, long.MaxValue, "Stop after so many records.");
     private readonly Option<bool> _untilEnd = new("--until-end", "-e")
@@ -55,7 +53,6 @@ internal sealed class ConsumeCommand
     {
         _start = new ConsumeStartOptions(time);
         _count.Aliases.Add("-n");
-        _assignor.AcceptOnlyFromAmong(Assignors.Range, Assignors.RoundRobin, Assignors.Sticky);
     }
 
     /// <summary>Builds the command.</summary>

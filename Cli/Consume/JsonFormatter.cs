@@ -1,3 +1,5 @@
+using System.Buffers;
+using System.Diagnostics.CodeAnalysis;
 using System.Text.Json;
 using System.Text.Unicode;
 using OrleansLog.Cli.Input;
@@ -10,6 +12,7 @@ namespace OrleansLog.Cli.Consume;
 /// A JSON object a record, on a line of its own. A key or value that is UTF-8 is a string (<c>key</c>, <c>value</c>), a null is
 /// null, and any other bytes are Base64 under another name (<c>keyBase64</c>, <c>valueBase64</c>), so that nothing is lost.
 /// </summary>
+[SuppressMessage("Design", "CA1001", Justification = "The writer is given its output anew for each record and holds nothing else.")]
 internal sealed class JsonFormatter : RecordFormatter
 {
     private static readonly Names KeyNames = new("key");
@@ -19,15 +22,12 @@ internal sealed class JsonFormatter : RecordFormatter
     private static readonly JsonEncodedText Offset = JsonEncodedText.Encode("offset");
     private static readonly JsonEncodedText TimestampMs = JsonEncodedText.Encode("timestampMs");
     private static readonly JsonEncodedText Headers = JsonEncodedText.Encode("headers");
-    private Utf8JsonWriter? _json;
+    private readonly Utf8JsonWriter _json = new(new ArrayBufferWriter<byte>(), JsonOutput.Options(indented: false));
 
     /// <inheritdoc/>
     public override void Write(in ConsumerRecord<NullableBytes, NullableBytes> record, OutputBuffer output)
     {
-        if (_json is null)
-            _json = new Utf8JsonWriter(output, JsonOutput.Options(indented: false));
-        else
-            _json.Reset(output);
+        _json.Reset(output);
         _json.WriteStartObject();
         _json.WriteString(Topic, record.Topic);
         _json.WriteNumber(Partition, record.Partition);
@@ -57,11 +57,11 @@ internal sealed class JsonFormatter : RecordFormatter
     private void WriteBytes(in Names names, NullableBytes bytes)
     {
         if (!bytes.HasValue)
-            _json!.WriteNull(names.Text);
+            _json.WriteNull(names.Text);
         else if (Utf8.IsValid(bytes.Memory.Span))
-            _json!.WriteString(names.Text, bytes.Memory.Span);
+            _json.WriteString(names.Text, bytes.Memory.Span);
         else
-            _json!.WriteBase64String(names.Base64, bytes.Memory.Span);
+            _json.WriteBase64String(names.Base64, bytes.Memory.Span);
     }
 
     private readonly struct Names(string name)

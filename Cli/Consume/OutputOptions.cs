@@ -11,15 +11,18 @@ internal sealed class OutputOptions
     private const string Hex = "hex";
     private const string Raw = "raw";
 
-    private readonly Option<string?> _format = new("--format", "-f")
-    {
-        Description = "text: a line a record. json: an object a line. hex: text with keys and values as hexadecimal digits. raw: the values' bytes and nothing else. Default: text.",
-    };
+    private readonly Option<string?> _format = ParsedOption.CreateChoice(
+        "--format",
+        "text: a line a record. json: an object a line. hex: text with keys and values as hexadecimal digits. raw: the values' bytes and nothing else. Default: text.",
+        Text,
+        Json,
+        Hex,
+        Raw);
 
-    private readonly Option<byte[]?> _separator = ParsedOption.CreateBytes(
+    private readonly Option<ReadOnlyMemory<byte>?> _separator = ParsedOption.CreateBytes(
         "--key-separator", "What stands between printed fields; \\t, the default, is a tab.");
 
-    private readonly Option<byte[]?> _nullValue = ParsedOption.CreateBytes(
+    private readonly Option<ReadOnlyMemory<byte>?> _nullValue = ParsedOption.CreateBytes(
         "--null-value", "What is printed for a null key or value. Default: null.");
 
     private readonly (Option<bool> Option, PrintedFields Field)[] _prints =
@@ -35,7 +38,7 @@ internal sealed class OutputOptions
     /// <summary>Makes the options.</summary>
     public OutputOptions()
     {
-        _format.AcceptOnlyFromAmong(Text, Json, Hex, Raw);
+        _format.Aliases.Add("-f");
         _separator.Aliases.Add("-K");
         _separator.HelpName = "separator";
         _nullValue.HelpName = "marker";
@@ -67,7 +70,10 @@ internal sealed class OutputOptions
             Json => new JsonFormatter(),
             Raw => new RawFormatter(),
             _ => new TextFormatter(
-                fields, parse.GetValue(_separator) ?? "\t"u8.ToArray(), parse.GetValue(_nullValue) ?? "null"u8.ToArray(), format == Hex),
+                fields,
+                parse.GetValue(_separator)?.ToArray() ?? "\t"u8.ToArray(),
+                parse.GetValue(_nullValue)?.ToArray() ?? "null"u8.ToArray(),
+                format == Hex),
         };
     }
 }

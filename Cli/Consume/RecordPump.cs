@@ -43,20 +43,23 @@ internal sealed class RecordPump(
             end = ConsumeEnd.OutputClosed;
         }
 
-        await FinishAsync().ConfigureAwait(false);
+        if (!await FinishAsync().ConfigureAwait(false) && end != ConsumeEnd.Interrupted)
+            end = ConsumeEnd.OutputClosed;
         return new ConsumeResult(end, _records, committer.Failure, time.GetElapsedTime(start));
     }
 
-    private async Task FinishAsync()
+    /// <returns>Whether all output was taken.</returns>
+    private async Task<bool> FinishAsync()
     {
         using var patience = new CancellationTokenSource(Patience, time);
         try
         {
             await committer.FinishAsync(patience.Token).ConfigureAwait(false);
+            return true;
         }
         catch (Exception exception) when (exception is OutputClosedException or OperationCanceledException)
         {
-            // Nobody takes the rest any more; it was not committed.
+            return false; // nobody takes the rest any more; it was not committed
         }
     }
 

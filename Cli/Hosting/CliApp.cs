@@ -1,5 +1,5 @@
 using System.CommandLine;
-using OrleansLog.Cli.Parsing;
+using System.Text;
 
 namespace OrleansLog.Cli.Hosting;
 
@@ -35,19 +35,32 @@ internal sealed class CliApp
             return ExitCode.Usage;
         }
 
-        var output = new StreamWriter(_host.Output, bufferSize: 4096, leaveOpen: true);
-        await using (output.ConfigureAwait(false))
+        var help = new StringWriter { NewLine = "\n" };
+        var code = await parse.InvokeAsync(
+            new InvocationConfiguration
+            {
+                Output = help,
+                Error = _host.Error,
+                EnableDefaultExceptionHandler = false,
+                ProcessTerminationTimeout = null, // signals are the program's: a consumer has to leave its group first
+            },
+            interrupted).ConfigureAwait(false);
+        // The library calls the command by its assembly's name.
+        var text = help.ToString().Replace(_root.Name, "orleanslog", StringComparison.Ordinal);
+        return WriteHelp(text) ? code : ExitCode.Ok;
+    }
+
+    private bool WriteHelp(string text)
+    {
+        try
         {
-            var code = await parse.InvokeAsync(
-                new InvocationConfiguration
-                {
-                    Output = output,
-                    Error = _host.Error,
-                    EnableDefaultExceptionHandler = false,
-                    ProcessTerminationTimeout = null, // signals are the program's: a consumer has to leave its group first
-                },
-                interrupted).ConfigureAwait(false);
-            return code;
+            if (text.Length > 0)
+                _host.Output.Write(Encoding.UTF8.GetBytes(text));
+            return true;
+        }
+        catch (OutputClosedException)
+        {
+            return false;
         }
     }
 

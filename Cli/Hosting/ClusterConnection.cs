@@ -61,10 +61,16 @@ internal static class ClusterConnection
         }
 
         cancellationToken.ThrowIfCancellationRequested();
-        throw new UnreachableException(
-            $"Nothing listens at {settings.BootstrapText}; start a silo with `dotnet run --project Silo` or name another with --bootstrap.",
-            failure);
+        throw new UnreachableException(Reason(settings.BootstrapText, failure), failure);
     }
+
+    private static string Reason(string endpoints, Exception? failure) => failure switch
+    {
+        SocketException { SocketErrorCode: SocketError.HostNotFound or SocketError.TryAgain or SocketError.NoData } =>
+            $"The host name in {endpoints} is not known; name a silo's gateway with --bootstrap.",
+        OperationCanceledException => $"Nobody answers at {endpoints}; is that the right host, and is the port open?",
+        _ => $"Nothing listens at {endpoints}; start a silo with `dotnet run --project Silo` or name another with --bootstrap.",
+    };
 
     /// <returns>Null when a connection was made, else why not.</returns>
     private static async Task<Exception?> ProbeAsync(Endpoint endpoint, CancellationToken cancellationToken)

@@ -19,7 +19,7 @@ internal sealed class GlobalOptions
         Bootstrap.Aliases.Add("-b");
         Bootstrap.HelpName = "host:port,...";
         Bootstrap.Description =
-            $"Gateways of the cluster; any of them will do. Default: ${BootstrapVariable}, or {Endpoints.Default}.";
+            $"Gateways of the cluster; any of them will do. The environment variable {BootstrapVariable} stands in for it.";
         Bootstrap.DefaultValueFactory = result =>
         {
             try

@@ -12,7 +12,7 @@ internal static class UsageErrors
     {
         if (parse.Action is HelpAction or { ClearsParseErrors: true })
             return null;
-        var problem = UnknownWord(parse) ?? Missing(parse) ?? parse.Errors.FirstOrDefault()?.Message;
+        var problem = UnknownWord(parse) ?? Missing(parse) ?? (parse.Errors.Count > 0 ? parse.Errors[0].Message : null);
         return problem is null
             ? null
             : $"orleanslog: {problem.TrimEnd()} Try `{PathOf(parse.CommandResult)} --help`.";
@@ -45,7 +45,7 @@ internal static class UsageErrors
     {
         var command = parse.CommandResult.Command;
         if (command.Subcommands.Count > 0 && command.Action is null)
-            return $"'{command.Name}' needs a command: {string.Join(", ", command.Subcommands.Select(static sub => sub.Name))}.";
+            return $"'{(command is RootCommand ? "orleanslog" : command.Name)}' needs a command: {string.Join(", ", command.Subcommands.Select(static sub => sub.Name))}.";
         var missing = command.Arguments.FirstOrDefault(argument =>
             argument.Arity.MinimumNumberOfValues > 0 && (parse.GetResult(argument)?.Tokens.Count ?? 0) == 0);
         return missing is null ? null : $"<{missing.Name}> is missing.";

@@ -13,6 +13,7 @@ internal static class ParsedOption
     public static Option<T> Create<T>(string name, Func<string, T> parse, string? description = null) => new(name)
     {
         Description = description,
+        Arity = ArgumentArity.ExactlyOne,
         CustomParser = result => Parse(result, name, () => parse(result.Tokens[0].Value)),
     };
 
@@ -26,8 +27,22 @@ internal static class ParsedOption
     };
 
     /// <summary>Text in which escapes stand for bytes.</summary>
-    public static Option<byte[]?> CreateBytes(string name, string description) =>
-        Create<byte[]?>(name, Escapes.ToBytes, description);
+    public static Option<ReadOnlyMemory<byte>?> CreateBytes(string name, string description) =>
+        Create<ReadOnlyMemory<byte>?>(name, static text => Escapes.ToBytes(text), description);
+
+    /// <summary>One of a few words.</summary>
+    public static Option<string?> CreateChoice(string name, string description, params string[] words)
+    {
+        var option = Create<string?>(
+            name,
+            text => words.Contains(text, StringComparer.Ordinal)
+                ? text
+                : throw new FormatException($"'{text}' is none of {string.Join(", ", words)}."),
+            description);
+        option.HelpName = string.Join('|', words);
+        option.CompletionSources.Add(words);
+        return option;
+    }
 
     /// <summary>A whole number within bounds; a size may end in k, m or g (times 1024).</summary>
     public static Option<long?> CreateNumber(string name, long least, long greatest, string description) =>

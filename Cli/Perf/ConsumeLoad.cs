@@ -24,7 +24,7 @@ internal sealed class ConsumeLoad(IRecordSource source, PerfMeter meter, bool me
                 while (records < wanted)
                 {
                     var next = enumerator.MoveNextAsync();
-                    if (!await (next.IsCompleted ? next : WaitAsync(next, idle, idleTimeout)).ConfigureAwait(false))
+                    if (!(next.IsCompletedSuccessfully ? next.Result : await WaitAsync(next.AsTask(), idle, idleTimeout).ConfigureAwait(false)))
                         return false;
                     var record = enumerator.Current;
                     bytes += record.Key.Memory.Length + record.Value.Memory.Length;
@@ -42,7 +42,7 @@ internal sealed class ConsumeLoad(IRecordSource source, PerfMeter meter, bool me
         }
     }
 
-    private static async ValueTask<bool> WaitAsync(ValueTask<bool> next, CancellationTokenSource idle, TimeSpan idleTimeout)
+    private static async Task<bool> WaitAsync(Task<bool> next, CancellationTokenSource idle, TimeSpan idleTimeout)
     {
         idle.CancelAfter(idleTimeout);
         var moved = await next.ConfigureAwait(false);

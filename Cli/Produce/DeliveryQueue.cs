@@ -4,12 +4,12 @@ namespace OrleansLog.Cli.Produce;
 
 /// <summary>
 /// Follows the deliveries of records in the order in which they were buffered, and counts how they end. Not thread-safe. It
-/// holds 16 bytes a record under way and at most <see cref="Capacity"/> of them: then it waits for the oldest.
+/// holds 24 bytes a record under way and at most <see cref="Capacity"/> of them: then it waits for the oldest.
 /// </summary>
 internal sealed class DeliveryQueue
 {
     /// <summary>How many deliveries may be under way.</summary>
-    public const int Capacity = 1 << 22;
+    public const int Capacity = 1 << 21;
 
     private PendingDelivery[] _ring = new PendingDelivery[1 << 12];
     private int _head;
@@ -75,9 +75,8 @@ internal sealed class DeliveryQueue
 
     private async Task WaitForHeadAsync(CancellationToken cancellationToken)
     {
-        var head = _ring[_head].AsTask();
-        await head.WaitAsync(cancellationToken)
-            .ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing | ConfigureAwaitOptions.None);
+        Task head = _ring[_head].AsTask();
+        await head.WaitAsync(cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         if (!head.IsCompleted)
             cancellationToken.ThrowIfCancellationRequested();
     }

@@ -21,13 +21,13 @@ internal sealed class ProduceCommand
         Description = "Files to read, one after the other; '-' or none: standard input.", Arity = ArgumentArity.ZeroOrMore,
     };
 
-    private readonly Option<byte[]?> _keySeparator = ParsedOption.CreateBytes(
+    private readonly Option<ReadOnlyMemory<byte>?> _keySeparator = ParsedOption.CreateBytes(
         "--key-separator", "Lines are key, separator, value; \\t stands for a tab. A line without it has no key.");
 
     private readonly Option<long?> _keyField = ParsedOption.CreateNumber(
         "--key-field", 1, 1_000_000, "The key is this field of the line (from 1, separated by --key-separator, a tab by default); the value the whole line.");
 
-    private readonly Option<byte[]?> _nullValue = ParsedOption.CreateBytes(
+    private readonly Option<ReadOnlyMemory<byte>?> _nullValue = ParsedOption.CreateBytes(
         "--null-value", "A value of exactly this is sent as null: it deletes the key in a compacted topic.");
 
     private readonly Option<long?> _partition = ParsedOption.CreateNumber(
@@ -117,7 +117,7 @@ internal sealed class ProduceCommand
             {
                 KeySeparator = SeparatorOf(run.Value(_keySeparator)),
                 KeyField = (int)(run.Value(_keyField) ?? 0),
-                NullValue = run.Value(_nullValue),
+                NullValue = run.Value(_nullValue)?.ToArray(),
             },
             Partition = (int?)run.Value(_partition),
             Headers = headers.Count == 0
@@ -129,7 +129,7 @@ internal sealed class ProduceCommand
         };
     }
 
-    private static byte[]? SeparatorOf(byte[]? separator) => separator is { Length: 0 }
+    private static byte[]? SeparatorOf(ReadOnlyMemory<byte>? separator) => separator is { Length: 0 }
         ? throw new UsageException("--key-separator is empty; in a shell, a tab is written '\\t' or $'\\t'.")
-        : separator;
+        : separator?.ToArray();
 }

@@ -57,7 +57,7 @@ internal sealed class ProgressLine : IAsyncDisposable
         var line = new StringBuilder();
         if (state.Total is > 0 and var total)
         {
-            var share = Math.Clamp((double)state.Done / total.Value, 0, 1);
+            var share = Math.Clamp((double)state.Done / total, 0, 1);
             var filled = (int)(share * BarWidth);
             line.Append('[').Append('#', filled).Append('.', BarWidth - filled).Append(']')
                 .Append(CultureInfo.InvariantCulture, $" {Math.Floor(share * 100),3:0} %  ");
@@ -69,7 +69,7 @@ internal sealed class ProgressLine : IAsyncDisposable
             .Append(CultureInfo.InvariantCulture, $"{Quantity.Bytes((state.Bytes - before.Bytes) / seconds)}/s");
         if (state.Total is > 0 and var end && state.Done > 0 && elapsed.TotalSeconds > 1)
         {
-            var left = elapsed * ((double)(end.Value - state.Done) / state.Done);
+            var left = elapsed * ((double)(end - state.Done) / state.Done);
             line.Append(CultureInfo.InvariantCulture, $"  {Quantity.Duration(left < TimeSpan.Zero ? TimeSpan.Zero : left)} left");
         }
 

@@ -32,10 +32,12 @@ internal static class Quantity
         _ => string.Create(CultureInfo.InvariantCulture, $"{(int)time.TotalHours}:{time.Minutes:00}:{time.Seconds:00} h"),
     };
 
-    /// <summary>"0.123 ms", "4.56 ms", "1.23 s"; from microseconds.</summary>
+    /// <summary>"0.12 ms", "45.6 ms", "1.23 s"; from microseconds.</summary>
     public static string Latency(long microseconds) => microseconds switch
     {
-        < 1_000_000 => string.Create(CultureInfo.InvariantCulture, $"{microseconds / 1000.0:0.###} ms"),
+        < 10_000 => string.Create(CultureInfo.InvariantCulture, $"{microseconds / 1000.0:0.00} ms"),
+        < 100_000 => string.Create(CultureInfo.InvariantCulture, $"{microseconds / 1000.0:0.0} ms"),
+        < 999_500 => string.Create(CultureInfo.InvariantCulture, $"{microseconds / 1000.0:0} ms"),
         _ => string.Create(CultureInfo.InvariantCulture, $"{microseconds / 1_000_000.0:0.00} s"),
     };
 }
