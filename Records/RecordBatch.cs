@@ -9,20 +9,22 @@ namespace OrleansLog.Records;
 /// </summary>
 public static class RecordBatch
 {
-    /// <summary>The fewest bytes that an uncompressed record takes: length, attributes, two deltas, two lengths, a header count.</summary>
+    /// <summary>
+    /// The fewest bytes that an uncompressed record takes: length, attributes, two deltas, two lengths and a header count.
+    /// </summary>
     public const int MinRecordSize = 7;
 
     /// <summary>
     /// Checks the batch at the start of <paramref name="source"/>: that it is whole, of magic 2, not above
-    /// <paramref name="maxBatchBytes"/> (header included), with counts, codec and times that make sense, and that its CRC
+    /// <paramref name="maxBatchBytes"/> (header included), with offsets, count and codec that make sense, and that its CRC
     /// matches. Does not decode the records. What compaction or Kafka itself may have written passes.
     /// </summary>
     /// <param name="source">The batch, and what may follow it.</param>
     /// <param name="maxBatchBytes">The most bytes that the batch may have.</param>
     /// <param name="fromProducer">
     /// Also demands what every producer's batch satisfies and a compacted or a coordinator's one may not: at least one record,
-    /// dense offsets (the last offset delta is the count less one), no delete horizon, and a sequence number if and only if there
-    /// is a producer id.
+    /// dense offsets (the last offset delta is the count less one), no delete horizon, no control record, a sequence number if
+    /// there is a producer id, and timestamps from -1 (logs hold older ones, of clients that wrote some such time for none).
     /// </param>
     /// <returns>The header.</returns>
     /// <exception cref="OrleansLogException">
@@ -137,14 +139,14 @@ public static class RecordBatch
             {
                 throw Fault.With(
                     ErrorCode.InvalidRecord,
-                    $"The record at place {record.Offset - reader.Header.BaseOffset} of a batch has no key; a compacted topic requires one.");
+                    $"Record {record.Offset - reader.Header.BaseOffset} of a batch has no key; a compacted topic requires one.");
             }
 
             if (record.TimestampMs < -1)
             {
                 throw Fault.With(
                     ErrorCode.InvalidTimestamp,
-                    $"The record at place {record.Offset - reader.Header.BaseOffset} of a batch has timestamp {record.TimestampMs}, below -1.");
+                    $"Record {record.Offset - reader.Header.BaseOffset} of a batch has timestamp {record.TimestampMs}.");
             }
 
             next++;
@@ -202,13 +204,14 @@ public static class RecordBatch
         if (header.SizeInBytes is < RecordBatchHeader.Size or > int.MaxValue)
         {
             return Fault.Corrupt(
-                $"A record batch says it has {header.SizeInBytes} bytes; it must have {RecordBatchHeader.Size} to {int.MaxValue}.");
+                $"A record batch says it has {header.SizeInBytes} bytes, not {RecordBatchHeader.Size} to {int.MaxValue}.");
         }
 
         if (header.SizeInBytes > maxBatchBytes)
         {
             return Fault.With(
-                ErrorCode.RecordTooLarge, $"A record batch has {header.SizeInBytes} bytes, more than the {maxBatchBytes} allowed.");
+                ErrorCode.RecordTooLarge,
+                $"A record batch has {header.SizeInBytes} bytes, more than the {maxBatchBytes} allowed.");
         }
 
         if (!Codec.IsKnown(header.Compression))
@@ -218,7 +221,7 @@ public static class RecordBatch
                 $"A record batch names compression codec {(int)header.Compression}, which is not known.");
         }
 
-        return OffsetFault(header) ?? TimestampFault(header) ?? ProducerFieldsFault(header);
+        return OffsetFault(header) ?? ProducerFieldsFault(header);
     }
 
     private static OrleansLogException? OffsetFault(in RecordBatchHeader header)
@@ -245,7 +248,7 @@ public static class RecordBatch
         if (header.BaseTimestamp >= -1 && header.MaxTimestamp >= -1) return null;
         return Fault.With(
             ErrorCode.InvalidTimestamp,
-            $"A record batch has base timestamp {header.BaseTimestamp} and greatest {header.MaxTimestamp}; neither may be below -1.");
+            $"Base timestamp {header.BaseTimestamp} and greatest timestamp {header.MaxTimestamp} may not be below -1.");
     }
 
     private static OrleansLogException? ProducerFieldsFault(in RecordBatchHeader header)
@@ -253,7 +256,7 @@ public static class RecordBatch
         if (header.ProducerId >= -1 && header.ProducerEpoch >= -1 && header.BaseSequence >= -1
             && (header.ProducerId < 0 || header.ProducerEpoch >= 0)) return null;
         return Fault.Corrupt(
-            $"Producer id {header.ProducerId}, epoch {header.ProducerEpoch} and sequence number {header.BaseSequence} do not fit.");
+            $"Producer id {header.ProducerId}, epoch {header.ProducerEpoch} and sequence {header.BaseSequence} do not fit.");
     }
 
     private static OrleansLogException? ProducerFault(in RecordBatchHeader header)
@@ -262,18 +265,21 @@ public static class RecordBatch
         {
             return Fault.With(
                 ErrorCode.InvalidRecord,
-                $"A producer's offsets must be dense: a batch has {header.RecordCount} records up to delta {header.LastOffsetDelta}.");
+                $"A producer's offsets must be dense: {header.RecordCount} records up to delta {header.LastOffsetDelta}.");
         }
 
-        if (!header.IsControl && (header.BaseSequence >= 0) != header.HasProducerId)
+        if (header.IsControl) return Fault.With(ErrorCode.InvalidRecord, $"A producer may not write control batches.");
+
+        // Some clients that are not idempotent write sequence number 0 without a producer id.
+        if (header.HasProducerId && header.BaseSequence < 0)
         {
             return Fault.With(
                 ErrorCode.InvalidRecord,
-                $"A batch of producer id {header.ProducerId} has sequence number {header.BaseSequence}; the one needs the other.");
+                $"A batch of producer id {header.ProducerId} has sequence number {header.BaseSequence}, which must be 0 or more.");
         }
 
         return header.IsTransactional && !header.HasProducerId
             ? Fault.With(ErrorCode.InvalidRecord, $"A transactional batch has producer id {header.ProducerId}.")
-            : null;
+            : TimestampFault(header);
     }
 }

@@ -1,3 +1,5 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
 using OrleansLog.Records.Codecs;
 
 namespace OrleansLog.Records;
@@ -22,6 +24,8 @@ public sealed class RecordBatchReader : IDisposable
     private PooledBuffer? _pooled;
     private ReadOnlyMemory<byte> _batch, _records;
     private RecordBatchHeader _header;
+    private byte[]? _array;
+    private int _arrayStart, _arrayLength;
     private bool _open, _logAppendTime;
     private int _position, _read, _lastOffsetDelta;
     private Record _current;
@@ -35,7 +39,8 @@ public sealed class RecordBatchReader : IDisposable
 
     /// <summary>Makes a reader of the batch at the start of <paramref name="batch"/>.</summary>
     /// <exception cref="OrleansLogException">See <see cref="Reset"/>.</exception>
-    public RecordBatchReader(ReadOnlyMemory<byte> batch, RecordBatchReaderOptions? options = null) : this(options) => Reset(batch);
+    public RecordBatchReader(ReadOnlyMemory<byte> batch, RecordBatchReaderOptions? options = null)
+        : this(options) => Reset(batch);
 
     /// <summary>The header of the batch.</summary>
     public RecordBatchHeader Header => _header;
@@ -47,8 +52,8 @@ public sealed class RecordBatchReader : IDisposable
     /// Turns to the batch at the start of <paramref name="batch"/>. Takes back the pooled memory of the batch before, if any.
     /// </summary>
     /// <exception cref="OrleansLogException">
-    /// <see cref="ErrorCode.CorruptMessage"/>: the header is malformed, the batch is cut off, or its CRC was to be checked and does
-    /// not match; <see cref="ErrorCode.UnsupportedForMessageFormat"/>; <see cref="ErrorCode.UnsupportedCompressionType"/>.
+    /// <see cref="ErrorCode.CorruptMessage"/>: the header is malformed, the batch is cut off, or its CRC was to be checked and
+    /// does not match; <see cref="ErrorCode.UnsupportedForMessageFormat"/>; <see cref="ErrorCode.UnsupportedCompressionType"/>.
     /// </exception>
     public void Reset(ReadOnlyMemory<byte> batch)
     {
@@ -81,11 +86,13 @@ public sealed class RecordBatchReader : IDisposable
     }
 
     /// <summary>Moves to the next record and hands a fault on instead of throwing it (but for those of a codec).</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     internal bool TryMoveNext(out OrleansLogException? fault)
     {
         fault = null;
         if (!_open) Open();
-        var source = _records.Span;
+        var source = _array is null ? _records.Span : MemoryMarshal.CreateReadOnlySpan(
+            ref Unsafe.Add(ref MemoryMarshal.GetArrayDataReference(_array), _arrayStart), _arrayLength);
         var start = _position;
         if (_read == _header.RecordCount)
         {
@@ -94,7 +101,8 @@ public sealed class RecordBatchReader : IDisposable
         }
 
         var position = start;
-        if (!Varint.TryRead(source, ref position, out int length) || (uint)length > (uint)(source.Length - position)) goto malformed;
+        if (!Varint.TryRead(source, ref position, out int length)
+            || (uint)length > (uint)(source.Length - position)) goto malformed;
         var end = position + length;
         source = source[..end];
         position++; // the record's attributes, which mean nothing so far
@@ -137,6 +145,13 @@ public sealed class RecordBatchReader : IDisposable
         var body = _batch[RecordBatchHeader.Size..];
         if (_header.Compression == CompressionType.None) _records = body;
         else if (_header.RecordCount > 0) _records = Decompress(body.Span);
+        if (MemoryMarshal.TryGetArray(_records, out var segment))
+        {
+            _array = segment.Array;
+            _arrayStart = segment.Offset;
+            _arrayLength = segment.Count;
+        }
+
         _current.SetMemory(_records);
         _open = true;
     }
@@ -176,6 +191,7 @@ public sealed class RecordBatchReader : IDisposable
         _pooled?.Dispose();
         _pooled = null;
         _batch = _records = default;
+        _array = null;
         _header = default;
         _current = default;
         _open = false;

@@ -35,7 +35,7 @@ public sealed class RecordBatchRewriter : IDisposable
     /// The time from which the tombstones of the batch may go, milliseconds since the Unix epoch, written into its header unless
     /// it already has one; null to write none.
     /// </param>
-    /// <exception cref="OrleansLogException"><see cref="ErrorCode.CorruptMessage"/>, as <see cref="RecordBatchReader"/> throws it.</exception>
+    /// <exception cref="OrleansLogException">As <see cref="RecordBatchReader"/> throws it.</exception>
     public ReadOnlyMemory<byte> Rewrite<TState>(
         ReadOnlyMemory<byte> batch, TState state, RecordFilter<TState> keep, out int keptCount, long? deleteHorizonMs = null)
     {

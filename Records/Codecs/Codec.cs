@@ -6,7 +6,7 @@ namespace OrleansLog.Records.Codecs;
 /// </summary>
 internal static class Codec
 {
-    /// <summary>Whether the codec is one that this project reads and writes (<see cref="CompressionType.None"/> included).</summary>
+    /// <summary>Whether the codec is one that is read and written here, <see cref="CompressionType.None"/> included.</summary>
     public static bool IsKnown(CompressionType type) => type is >= CompressionType.None and <= CompressionType.Zstd;
 
     /// <summary>Refuses a level that the codec does not have; 0 stands for the codec's default.</summary>
@@ -23,7 +23,7 @@ internal static class Codec
         {
             throw Fault.With(
                 ErrorCode.InvalidConfig,
-                $"Compression level {level} is not valid for {type}: it must lie between {least} and {most}, or be 0 for the default.");
+                $"Compression level {level} is not valid for {type}: it must lie between {least} and {most}; 0 is the default.");
         }
     }
 

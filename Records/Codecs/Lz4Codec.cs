@@ -110,7 +110,11 @@ internal static class Lz4Codec
 
     private static byte ReadHeader(ref ReadOnlySpan<byte> source, out int maxBlock, out long contentSize)
     {
-        if (ReadUInt32(ref source) != Magic || source.Length < 3) throw Fault.Corrupt($"The records do not begin with an LZ4 frame.");
+        if (ReadUInt32(ref source) != Magic || source.Length < 3)
+        {
+            throw Fault.Corrupt($"The records do not begin with an LZ4 frame.");
+        }
+
         var descriptor = source;
         var flags = source[0];
         var blockSizeCode = (source[1] >> 4) & 7;
@@ -130,7 +134,11 @@ internal static class Lz4Codec
             source = source[8..];
         }
 
-        if (source[0] != HeaderChecksum(descriptor[..^source.Length])) throw Fault.Corrupt($"The header of an LZ4 frame fails its checksum.");
+        if (source[0] != HeaderChecksum(descriptor[..^source.Length]))
+        {
+            throw Fault.Corrupt($"The header of an LZ4 frame fails its checksum.");
+        }
+
         source = source[1..];
         return flags;
     }

@@ -59,7 +59,7 @@ internal sealed class PooledBuffer(int maxBytes, RecordScan? scan = null) : IDis
         var needed = (long)Length + bytes;
         if (needed > MaxBytes)
         {
-            throw Fault.Corrupt($"The records of a batch take at least {needed} bytes uncompressed, more than the {MaxBytes} allowed.");
+            throw Fault.Corrupt($"The records of a batch take {needed} bytes or more uncompressed; {MaxBytes} are allowed.");
         }
 
         var wanted = Math.Min(Math.Max(Math.Max(needed, SmallestArray), 2L * _array.Length), Math.Max(MaxBytes, SmallestArray));

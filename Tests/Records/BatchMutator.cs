@@ -73,7 +73,12 @@ internal sealed class BatchMutator
     private byte[] MutateField(byte[] batch)
     {
         if (batch.Length < RecordBatchHeader.Size) return batch;
-        var value = _random.Next(3) switch { 0 => _random.Next(-2, 50), 1 => int.MaxValue - _random.Next(3), _ => _random.Next() };
+        var value = _random.Next(3) switch
+        {
+            0 => _random.Next(-2, 50),
+            1 => int.MaxValue - _random.Next(3),
+            _ => _random.Next(),
+        };
         switch (_random.Next(4))
         {
             case 0:
@@ -96,7 +101,8 @@ internal sealed class BatchMutator
     private static void FixLength(byte[] batch)
     {
         if (batch.Length < RecordBatchHeader.Size) return;
-        BinaryPrimitives.WriteInt32BigEndian(batch.AsSpan(RecordBatchHeader.LengthAt), batch.Length - RecordBatchHeader.LogOverhead);
+        var length = batch.Length - RecordBatchHeader.LogOverhead;
+        BinaryPrimitives.WriteInt32BigEndian(batch.AsSpan(RecordBatchHeader.LengthAt), length);
     }
 
     private byte[] Pick(byte[][] from) => (byte[])from[_random.Next(from.Length)].Clone();
