@@ -147,6 +147,7 @@ public sealed partial class PartitionLog
 
     private OrleansLogException Corrupt(long offset, CorruptRegion damage)
     {
+        if (damage.NextOffset > LogEndOffset) damage = damage with { NextOffset = LogEndOffset };
         lock (_corruptRegions)
         {
             var known = _corruptRegions.Exists(region => region.File == damage.File && region.Position == damage.Position);

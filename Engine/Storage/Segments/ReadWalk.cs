@@ -25,8 +25,7 @@ internal readonly record struct ReadWalk(int Length, long NextOffset, int Needed
         {
             var size = (int)header.SizeInBytes;
             if (at > 0 && at + size > maxBytes) break;
-            if (header.NextOffset > Math.Min(upToOffset, limitOffset))
-                return at > 0 ? new ReadWalk(at, expected, 0, false) : new ReadWalk(0, 0, 0, header.NextOffset <= limitOffset);
+            if (at > 0 && header.NextOffset > upToOffset) break;
             if (size > bytes.Length - at)
             {
                 if (at == 0) return new ReadWalk(0, 0, size, false);
@@ -36,7 +35,9 @@ internal readonly record struct ReadWalk(int Length, long NextOffset, int Needed
             var mustFit = expected >= 0 && header.BaseOffset != expected;
             if (mustFit && (at == 0 || header.BaseOffset < expected || !FitsNext(bytes[(at + size)..], available - at - size, header)))
                 break;
-            if (!RecordBatch.IsCrcValid(bytes.Slice(at, size))) break;
+            if (header.NextOffset > limitOffset || !RecordBatch.IsCrcValid(bytes.Slice(at, size))) break;
+            // Only for the first: what a header says of its end is worth something once its CRC is right.
+            if (header.NextOffset > upToOffset) return new ReadWalk(0, 0, 0, true);
             at += size;
             expected = header.NextOffset;
         }

@@ -25,13 +25,20 @@ internal static class SegmentReader
         var position = segment.Hints.Find(relative);
         if (position >= 0 && ReadAt(segment, position, offset, maxBytes, upToOffset, exact: true) is { } read) return read;
 
-        var location = SegmentSearch.Locate(segment, offset);
-        damage = location.Damage;
-        if (location.Position < 0) return null;
-        if (location.Header.NextOffset > upToOffset) return LogRead.Empty(offset);
-        read = ReadAt(segment, location.Position, offset, maxBytes, upToOffset, exact: false);
-        if (read is null) damage = Describe(segment, location);
-        return read;
+        foreach (var verify in (ReadOnlySpan<bool>)[false, true])
+        {
+            var location = SegmentSearch.Locate(segment, offset, verify);
+            damage = location.Damage;
+            if (location.Position < 0) return null;
+            read = ReadAt(segment, location.Position, offset, maxBytes, upToOffset, exact: false);
+            if (read is not null) return read;
+            // The batch is damaged, and what its header says with it: only now do CRCs tell where the offset is.
+            damage = new CorruptRegion(
+                segment.LogPath, location.Position, location.Header.SizeInBytes, location.Header.BaseOffset,
+                location.Header.NextOffset, BatchFault.BadCrc.Describe());
+        }
+
+        return null;
     }
 
     // Null when the batch at the position cannot be served.
@@ -67,15 +74,5 @@ internal static class SegmentReader
             if (walk.Needed <= wanted || walk.Needed > available) return null;
             wanted = walk.Needed;
         }
-    }
-
-    private static CorruptRegion Describe(LogSegment segment, in SegmentLocation location)
-    {
-        using var walker = new SegmentWalker(
-            segment.File, location.Position, segment.SizeInBytes, location.Header.BaseOffset, segment.LimitOffset, verifyCrc: true);
-        if (walker.MoveNext() && walker.IsDamage) return walker.Describe(segment.LogPath);
-        return new CorruptRegion(
-            segment.LogPath, location.Position, location.Header.SizeInBytes, location.Header.BaseOffset, location.Header.NextOffset,
-            BatchFault.BadOffset.Describe());
     }
 }

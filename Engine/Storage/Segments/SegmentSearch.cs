@@ -17,8 +17,12 @@ internal readonly record struct SegmentLocation(int Position, RecordBatchHeader 
 /// </summary>
 internal static class SegmentSearch
 {
-    /// <summary>The batch that holds <paramref name="offset"/>, or the first one after it. With a lease held.</summary>
-    public static SegmentLocation Locate(LogSegment segment, long offset)
+    /// <summary>
+    /// The batch that holds <paramref name="offset"/>, or the first one after it. With a lease held. Headers are believed unless
+    /// <paramref name="verify"/> says that CRCs are to be checked on the way; nobody who then finds the batch damaged knows where
+    /// the offset really is.
+    /// </summary>
+    public static SegmentLocation Locate(LogSegment segment, long offset, bool verify = false)
     {
         for (var attempt = 0; ; attempt++)
         {
@@ -31,7 +35,7 @@ internal static class SegmentSearch
             }
 
             var floor = OffsetIndex.CountUpTo(entries, offset - segment.BaseOffset) - 1;
-            if (TryWalk(segment, entries, floor, offset, size, verify: false, out var location)
+            if (TryWalk(segment, entries, floor, offset, size, verify, out var location)
                 || (attempt > 0 && TryWalk(segment, entries, floor, offset, size, verify: true, out location)))
                 return location;
             if (attempt > 0) return Walk(segment, 0, segment.BaseOffset, offset, size);
@@ -54,10 +58,13 @@ internal static class SegmentSearch
             if (isFirst && floor >= 0
                 && (walker.IsDamage || walker.Header.LastOffset != segment.BaseOffset + entries[floor].RelativeOffset))
                 return false;
-            if (Matches(walker, segment, offset, ref location)) return true;
+            if (!Matches(walker, segment, offset, ref location)) continue;
+            // An offset that falls between two batches is lost if the one before it says less than it holds.
+            return verify || isFirst || location.Damage is not null || location.Header.BaseOffset <= offset
+                || TryWalk(segment, entries, floor, offset, size, verify: true, out location);
         }
 
-        return true;
+        return verify || TryWalk(segment, entries, floor, offset, size, verify: true, out location);
     }
 
     private static SegmentLocation Walk(LogSegment segment, int start, long expected, long offset, int size)

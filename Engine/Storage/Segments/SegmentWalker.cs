@@ -83,9 +83,9 @@ internal sealed class SegmentWalker : IDisposable
         return true;
     }
 
-    /// <summary>Describes the current damaged region.</summary>
+    /// <summary>Describes the current damaged region; one that reaches to the end holds all offsets up to the next segment.</summary>
     public CorruptRegion Describe(string path) => new(
-        path, Position, NextPosition - Position, FirstOffset, ExpectedOffset, Fault.Describe());
+        path, Position, NextPosition - Position, FirstOffset, IsTail ? _limitOffset : ExpectedOffset, Fault.Describe());
 
     /// <inheritdoc/>
     public void Dispose() => _scanner.Dispose();
