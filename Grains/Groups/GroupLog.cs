@@ -92,10 +92,10 @@ internal sealed class GroupLog(
     {
         if (Fault is not null) return Task.FromException(Fault);
         if (records.Count == 0 && !forget) return _last?.Done.Task ?? Task.CompletedTask;
-        _last = new Entry(records, time.GetUtcNow().ToUnixTimeMilliseconds(), forget);
-        _queue.Enqueue(_last);
+        var entry = _last = new Entry(records, time.GetUtcNow().ToUnixTimeMilliseconds(), forget);
+        _queue.Enqueue(entry);
         if (_running.IsCompleted) _running = RunAsync();
-        return _last.Done.Task;
+        return entry.Done.Task;
     }
 
     /// <summary>Waits until nothing is under way any more; never fails.</summary>
