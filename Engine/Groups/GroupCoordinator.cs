@@ -119,6 +119,14 @@ public sealed class GroupCoordinator
         return Answer(member.Id, member.Current.Epoch, AssignmentFor(member, heartbeat), change);
     }
 
+    /// <summary>Whether all the partitions are among the topics it was last given.</summary>
+    public bool KnowsAll(IReadOnlyList<KeyValuePair<TopicPartition, GroupOffset>> offsets)
+    {
+        ArgumentNullException.ThrowIfNull(offsets);
+        return offsets.All(offset => offset.Key.Topic is not null
+            && _subscriptions.Topics.Find(offset.Key.Topic) is { } topic && offset.Key.Partition < topic.PartitionCount);
+    }
+
     /// <summary>Commits offsets.</summary>
     /// <returns>The fate of each offset, in the order of the request.</returns>
     /// <exception cref="OrleansLogException">UnknownMemberId, FencedInstanceId, StaleMemberEpoch: nothing is
