@@ -1,4 +1,5 @@
 using System.Net.Sockets;
+using Microsoft.Extensions.Logging;
 using OrleansLog.Cli.Parsing;
 using OrleansLog.Client;
 using OrleansLog.Records;
@@ -27,6 +28,7 @@ internal static class ClusterConnection
                     ConnectTimeout = timeout,
                     RequestTimeout = settings.RequestTimeout,
                     ClientId = "orleanslog-cli",
+                    Logging = settings.Verbose ? logging => logging.AddProvider(new ErrorLog(host.Error)) : null,
                 },
                 cancellationToken).ConfigureAwait(false);
         }

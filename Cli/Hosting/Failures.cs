@@ -18,7 +18,7 @@ internal static class Failures
         OrleansLogException e => (ExitCode.Failed, $"{e.Error}: {OneLine(e.Message)}"),
         LineTooLongException => (ExitCode.Failed, $"{nameof(ErrorCode.RecordTooLarge)}: {exception.Message}"),
         TimeoutException => (ExitCode.Failed, $"{nameof(ErrorCode.RequestTimedOut)}: {OneLine(exception.Message)}"),
-        ArgumentException => (ExitCode.Usage, OneLine(exception.Message)),
+        ArgumentException { ParamName: not null } => (ExitCode.Usage, OneLine(exception.Message)),
         IOException or UnauthorizedAccessException => (ExitCode.Failed, OneLine(exception.Message)),
         OperationCanceledException => (ExitCode.Failed, $"{nameof(ErrorCode.RequestTimedOut)}: gave up after {settings.RequestTimeout}."),
         _ => (ExitCode.Failed,
