@@ -8,6 +8,7 @@ using OrleansLog.Grains.Interfaces;
 using OrleansLog.Grains.Interfaces.Transport;
 using OrleansLog.Records;
 using OrleansLog.Tests.Processes;
+using Xunit;
 
 namespace OrleansLog.Tests.Proofs;
 

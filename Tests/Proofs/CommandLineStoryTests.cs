@@ -4,6 +4,7 @@ using System.Text.Json;
 using OrleansLog.Client;
 using OrleansLog.Records;
 using OrleansLog.Tests.Processes;
+using Xunit;
 using Xunit.Abstractions;
 
 namespace OrleansLog.Tests.Proofs;

@@ -1,6 +1,7 @@
 using OrleansLog.Client;
 using OrleansLog.Records;
 using OrleansLog.Tests.Processes;
+using Xunit;
 using Xunit.Abstractions;
 
 namespace OrleansLog.Tests.Proofs;

@@ -3,6 +3,7 @@ using OrleansLog.Client;
 using OrleansLog.Engine.Storage;
 using OrleansLog.Records;
 using OrleansLog.Tests.Processes;
+using Xunit;
 using Xunit.Abstractions;
 
 namespace OrleansLog.Tests.Proofs;

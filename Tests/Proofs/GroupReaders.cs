@@ -2,6 +2,7 @@ using System.Collections.Concurrent;
 using System.Diagnostics;
 using OrleansLog.Client;
 using OrleansLog.Records;
+using Xunit;
 
 namespace OrleansLog.Tests.Proofs;
 

@@ -1,5 +1,6 @@
 using OrleansLog.Client;
 using OrleansLog.Records;
+using Xunit;
 
 namespace OrleansLog.Tests.Proofs;
 

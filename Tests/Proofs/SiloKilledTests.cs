@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using OrleansLog.Tests.Processes;
+using Xunit;
 using Xunit.Abstractions;
 
 namespace OrleansLog.Tests.Proofs;

@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Globalization;
 using OrleansLog.Tests.Processes;
+using Xunit;
 
 namespace OrleansLog.Tests.Proofs;
 
