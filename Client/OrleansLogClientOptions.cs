@@ -1,0 +1,37 @@
+namespace OrleansLog.Client;
+
+/// <summary>Settings of an <see cref="OrleansLogClient"/>.</summary>
+public sealed class OrleansLogClientOptions
+{
+    /// <summary>
+    /// Orleans gateways to connect to, <c>host:port</c> separated by commas or semicolons; any of them will do. Only
+    /// <see cref="OrleansLogClient.ConnectAsync"/> uses it. Default: <c>127.0.0.1:30000</c>.
+    /// </summary>
+    public string Endpoints { get; set; } = "127.0.0.1:30000";
+
+    /// <summary>Orleans' cluster id of the silos, for <see cref="OrleansLogClient.ConnectAsync"/>. Default: <c>dev</c>.</summary>
+    public string ClusterId { get; set; } = "dev";
+
+    /// <summary>Orleans' service id of the silos, for <see cref="OrleansLogClient.ConnectAsync"/>. Default: <c>dev</c>.</summary>
+    public string ServiceId { get; set; } = "dev";
+
+    /// <summary>How long <see cref="OrleansLogClient.ConnectAsync"/> tries, until it says that nobody answers. Default: 5 s.</summary>
+    public TimeSpan ConnectTimeout { get; set; } = TimeSpan.FromSeconds(5);
+
+    /// <summary>How long one call of the admin client may take, all its attempts included, from 1 ms. Default: 30 s.</summary>
+    public TimeSpan RequestTimeout { get; set; } = TimeSpan.FromSeconds(30);
+
+    /// <summary>A name for people, shown in the descriptions of groups, up to 256 characters. Default: <c>orleanslog</c>.</summary>
+    public string ClientId { get; set; } = "orleanslog";
+
+    internal void Validate()
+    {
+        ArgumentException.ThrowIfNullOrWhiteSpace(Endpoints);
+        ArgumentException.ThrowIfNullOrWhiteSpace(ClusterId);
+        ArgumentException.ThrowIfNullOrWhiteSpace(ServiceId);
+        ArgumentNullException.ThrowIfNull(ClientId);
+        OptionCheck.AtMost(ClientId.Length, 256, nameof(ClientId));
+        OptionCheck.Positive(ConnectTimeout, nameof(ConnectTimeout));
+        OptionCheck.Positive(RequestTimeout, nameof(RequestTimeout));
+    }
+}
