@@ -1,3 +1,5 @@
+using Microsoft.Extensions.Logging;
+
 namespace OrleansLog.Client;
 
 /// <summary>Settings of an <see cref="OrleansLogClient"/>.</summary>
@@ -23,6 +25,11 @@ public sealed class OrleansLogClientOptions
 
     /// <summary>A name for people, shown in the descriptions of groups, up to 256 characters. Default: <c>orleanslog</c>.</summary>
     public string ClientId { get; set; } = "orleanslog";
+
+    /// <summary>
+    /// Sets up the log of a client made by <see cref="OrleansLogClient.ConnectAsync"/>; null, the default, for none.
+    /// </summary>
+    public Action<ILoggingBuilder>? Logging { get; set; }
 
     internal void Validate()
     {
