@@ -2,7 +2,6 @@ using System.Net;
 using System.Net.Sockets;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
-using Orleans.Configuration;
 using OrleansLog.Client;
 using OrleansLog.Grains.Interfaces;
 using OrleansLog.Grains.Interfaces.Transport;
@@ -232,8 +231,7 @@ public sealed class BadInputTests(BadInputTests.RunningSilo running) : IClassFix
             Silo = await SiloProcess.StartAsync(SiloSetup.In(_directory["data"]));
             var builder = new HostApplicationBuilder(new HostApplicationBuilderSettings { DisableDefaults = true });
             builder.UseOrleansClient(client => client
-                .UseStaticClustering(new IPEndPoint(IPAddress.Loopback, Silo.Setup.GatewayPort))
-                .Configure<ClusterOptions>(options => options.ClusterId = options.ServiceId = "dev"));
+                .UseStaticClustering(new IPEndPoint(IPAddress.Loopback, Silo.Setup.GatewayPort)));
             builder.Services.UseLogTransport();
             builder.Services.AddOrleansLogClient();
             _host = builder.Build();
