@@ -1,4 +1,5 @@
 using Microsoft.Extensions.Logging;
+using Orleans.Configuration;
 
 namespace OrleansLog.Client;
 
@@ -11,11 +12,13 @@ public sealed class OrleansLogClientOptions
     /// </summary>
     public string Endpoints { get; set; } = "127.0.0.1:30000";
 
-    /// <summary>Orleans' cluster id of the silos, for <see cref="OrleansLogClient.ConnectAsync"/>. Default: <c>dev</c>.</summary>
-    public string ClusterId { get; set; } = "dev";
+    /// <summary>Orleans' cluster id of the silos, for <see cref="OrleansLogClient.ConnectAsync"/>. Default: <c>default</c>, which is
+    /// Orleans' own.</summary>
+    public string ClusterId { get; set; } = ClusterOptions.DefaultClusterId;
 
-    /// <summary>Orleans' service id of the silos, for <see cref="OrleansLogClient.ConnectAsync"/>. Default: <c>dev</c>.</summary>
-    public string ServiceId { get; set; } = "dev";
+    /// <summary>Orleans' service id of the silos, for <see cref="OrleansLogClient.ConnectAsync"/>. Default: <c>default</c>, which is
+    /// Orleans' own.</summary>
+    public string ServiceId { get; set; } = ClusterOptions.DefaultServiceId;
 
     /// <summary>How long <see cref="OrleansLogClient.ConnectAsync"/> tries, until it says that nobody answers. Default: 5 s.</summary>
     public TimeSpan ConnectTimeout { get; set; } = TimeSpan.FromSeconds(5);

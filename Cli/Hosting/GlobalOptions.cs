@@ -41,13 +41,13 @@ internal sealed class GlobalOptions
     /// <summary>Orleans' cluster id.</summary>
     public Option<string> ClusterId { get; } = new("--cluster-id")
     {
-        Description = "Orleans' cluster id of the silos.", DefaultValueFactory = static _ => "dev", HelpName = "id",
+        Description = "Orleans' cluster id of the silos.", DefaultValueFactory = static _ => "default", HelpName = "id",
     };
 
     /// <summary>Orleans' service id.</summary>
     public Option<string> ServiceId { get; } = new("--service-id")
     {
-        Description = "Orleans' service id of the silos.", DefaultValueFactory = static _ => "dev", HelpName = "id",
+        Description = "Orleans' service id of the silos.", DefaultValueFactory = static _ => "default", HelpName = "id",
     };
 
     /// <summary>Machine output.</summary>

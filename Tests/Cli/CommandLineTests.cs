@@ -113,7 +113,7 @@ public sealed class CommandLineTests
             $"topic list --bootstrap {listener.LocalEndpoint}",
             connect: static (_, _) => throw new OrleansLogException(ErrorCode.NetworkException, "no answer"));
         Assert.Equal(ExitCode.Unreachable, code);
-        Assert.Contains("did not answer as an OrleansLog silo of cluster 'dev'", error, StringComparison.Ordinal);
+        Assert.Contains("did not answer as an OrleansLog silo of cluster 'default'", error, StringComparison.Ordinal);
     }
 
     [Theory]

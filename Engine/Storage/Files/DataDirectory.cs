@@ -43,7 +43,7 @@ public sealed class DataDirectory : IDisposable
         ArgumentNullException.ThrowIfNull(fileSystem);
         ArgumentException.ThrowIfNullOrEmpty(path);
         path = System.IO.Path.GetFullPath(path);
-        fileSystem.CreateDirectory(path);
+        CreateDurably(fileSystem, path);
         var lockFile = TakeLock(fileSystem, path);
         try
         {
@@ -58,6 +58,15 @@ public sealed class DataDirectory : IDisposable
 
     /// <summary>Lets go of the directory.</summary>
     public void Dispose() => _lock.Dispose();
+
+    /// <summary>A directory whose own entry is lost with the power takes all that is in it along, however well that is synced.</summary>
+    private static void CreateDurably(IFileSystem fileSystem, string path)
+    {
+        if (fileSystem.DirectoryExists(path) || System.IO.Path.GetDirectoryName(path) is not { } parent) return;
+        CreateDurably(fileSystem, parent);
+        fileSystem.CreateDirectory(path);
+        fileSystem.FlushDirectory(parent);
+    }
 
     private static ILogFile TakeLock(IFileSystem fileSystem, string path)
     {
