@@ -3,6 +3,7 @@ using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Options;
 using Orleans.Runtime.Hosting;
+using OrleansLog.Grains.Groups;
 using OrleansLog.Grains.Hosting;
 using OrleansLog.Grains.Interfaces.Transport;
 using OrleansLog.Grains.Options;
@@ -44,6 +45,7 @@ public static class OrleansLogSiloBuilderExtensions
         services.AddSingleton<IdleLogKeeper>();
         services.AddSingleton<ILifecycleParticipant<ISiloLifecycle>>(provider => provider.GetRequiredService<IdleLogKeeper>());
         services.AddSingleton<ILifecycleParticipant<ISiloLifecycle>, NodeRegistration>();
+        services.AddConsumerGroups();
         services.UseLogTransport();
         return builder;
     }
