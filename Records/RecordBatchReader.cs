@@ -30,7 +30,7 @@ public sealed class RecordBatchReader : IDisposable
     private int _position, _read, _lastOffsetDelta;
     private Record _current;
 
-    /// <summary>Makes a reader without a batch; call <see cref="Reset"/> first.</summary>
+    /// <summary>Makes a reader without a batch, and so without records, until <see cref="Reset"/>.</summary>
     public RecordBatchReader(RecordBatchReaderOptions? options = null)
     {
         _options = options ?? RecordBatchReaderOptions.Default;
@@ -142,7 +142,7 @@ public sealed class RecordBatchReader : IDisposable
 
     private void Open()
     {
-        var body = _batch[RecordBatchHeader.Size..];
+        var body = _batch.IsEmpty ? _batch : _batch[RecordBatchHeader.Size..];
         if (_header.Compression == CompressionType.None) _records = body;
         else if (_header.RecordCount > 0) _records = Decompress(body.Span);
         if (MemoryMarshal.TryGetArray(_records, out var segment))
