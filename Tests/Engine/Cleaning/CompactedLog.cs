@@ -50,11 +50,17 @@ internal sealed class CompactedLog : IDisposable
     /// <summary>Appends <paramref name="count"/> batches of random records, some of them tombstones.</summary>
     public void AppendRandom(Random random, int count, int keys)
     {
+        var appended = new List<(long Offset, List<(string? Key, string? Value)> Records)>();
         for (var i = 0; i < count; i++)
         {
-            Append(RandomRecords(random, keys, Log.LogEndOffset), (CompressionType)random.Next(5));
+            var records = RandomRecords(random, keys, Log.LogEndOffset);
+            var batch = TestLog.Batch(records, Test.Clock.NowMs, (CompressionType)random.Next(5));
+            appended.Add((Log.AppendAsLeader(batch, 0).BaseOffsets[0], records));
             Test.Clock.Advance(random.Next(20));
         }
+
+        Test.Flush();
+        foreach (var (offset, records) in appended) Model.Acknowledge(offset, records);
     }
 
     public static List<(string? Key, string? Value)> RandomRecords(Random random, int keys, long tag) =>
