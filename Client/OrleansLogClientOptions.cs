@@ -17,8 +17,8 @@ public sealed class OrleansLogClientOptions
     /// <summary>Orleans' service id of the silos, for <see cref="OrleansLogClient.ConnectAsync"/>. Default: <c>dev</c>.</summary>
     public string ServiceId { get; set; } = "dev";
 
-    /// <summary>How long <see cref="OrleansLogClient.ConnectAsync"/> tries, until it says that nobody answers. Default: 5 s.</summary>
-    public TimeSpan ConnectTimeout { get; set; } = TimeSpan.FromSeconds(5);
+    /// <summary>How long <see cref="OrleansLogClient.ConnectAsync"/> tries, until it says that nobody answers. Default: 10 s.</summary>
+    public TimeSpan ConnectTimeout { get; set; } = TimeSpan.FromSeconds(10);
 
     /// <summary>How long one call of the admin client may take, all its attempts included, from 1 ms. Default: 30 s.</summary>
     public TimeSpan RequestTimeout { get; set; } = TimeSpan.FromSeconds(30);
