@@ -5,6 +5,7 @@ using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Logging.Console;
 using Microsoft.Extensions.Options;
 using Orleans.Configuration;
 using OrleansLog.Grains;
@@ -14,44 +15,47 @@ namespace OrleansLog.Silo;
 /// <summary>Runs one silo until it is asked to stop.</summary>
 internal static class SiloProgram
 {
-    /// <summary>Exit code when the silo cannot start; the reason is one line on the error stream.</summary>
+    /// <summary>Exit code when the silo cannot start as it is configured; the reason is on the error stream.</summary>
     public const int CannotStart = 1;
+
+    /// <summary>Exit code of a defect; the whole exception is on the error stream.</summary>
+    public const int Defect = 70;
 
     /// <summary>Starts the silo, says where it is, and runs until SIGTERM, SIGINT or Ctrl+C.</summary>
     public static async Task<int> RunAsync(string[] args, TextWriter output, TextWriter errors)
     {
+        var ports = new SiloOptions();
         try
         {
             var settings = SiloSettings.Load(args);
-            var ports = SiloSettings.ReadPorts(settings);
+            ports = SiloSettings.Check(settings);
             Ports.CheckFree(ports);
-            using var host = Build(settings, ports);
-            try
-            {
-                await host.StartAsync();
-            }
-            catch (Exception e) when (StartupFaults.Explain(e, ports) is { } reason)
-            {
-                throw new StartupException(reason, e);
-            }
-
+            var progress = new StartupProgress();
+            using var host = Build(settings, ports, progress);
+            await host.StartAsync();
+            progress.IsStarted = true;
             await output.WriteLineAsync(Describe(host.Services, ports));
             await host.WaitForShutdownAsync();
             return 0;
         }
-        catch (StartupException e)
+        catch (Exception e) when (StartupFaults.Explain(e, ports) is { } reason)
         {
-            await errors.WriteLineAsync($"OrleansLog cannot start: {e.Message}");
+            await errors.WriteLineAsync($"OrleansLog cannot start: {reason}");
             return CannotStart;
+        }
+        catch (Exception e)
+        {
+            await errors.WriteLineAsync($"OrleansLog failed: {e}");
+            return Defect;
         }
     }
 
-    private static IHost Build(IConfigurationRoot settings, SiloOptions ports)
+    private static IHost Build(IConfigurationRoot settings, SiloOptions ports, StartupProgress progress)
     {
         // None of the usual defaults: they watch files and read settings that this program checks by itself.
         var builder = new HostApplicationBuilder(new HostApplicationBuilderSettings { DisableDefaults = true });
         builder.Configuration.AddConfiguration(settings);
-        AddLogging(builder.Logging, settings);
+        AddLogging(builder.Logging, settings, progress);
         builder.Services.Configure<HostOptions>(options => options.ShutdownTimeout = TimeSpan.FromSeconds(60));
         builder.UseOrleans(silo => silo
             .UseLocalhostClustering(ports.SiloPort, ports.GatewayPort)
@@ -59,7 +63,7 @@ internal static class SiloProgram
         return builder.Build();
     }
 
-    private static void AddLogging(ILoggingBuilder logging, IConfiguration settings)
+    private static void AddLogging(ILoggingBuilder logging, IConfiguration settings, StartupProgress progress)
     {
         logging.SetMinimumLevel(LogLevel.Warning);
         // What these warn of (a workstation garbage collector, clustering for one machine) is this program's choice.
@@ -67,6 +71,12 @@ internal static class SiloProgram
         logging.AddFilter("Orleans.Runtime.Silo", LogLevel.Error);
         logging.AddConfiguration(settings.GetSection("Logging"));
         logging.AddSimpleConsole(options => options.TimestampFormat = "yyyy-MM-ddTHH:mm:ss.fffZ ");
+        logging.Services.Configure<SimpleConsoleFormatterOptions>(options => options.UseUtcTimestamp = true);
+        // The output stream holds the one line that says where the silo is.
+        logging.Services.Configure<ConsoleLoggerOptions>(options => options.LogToStandardErrorThreshold = LogLevel.Trace);
+        logging.ClearProviders();
+        logging.Services.AddSingleton<ILoggerProvider>(services =>
+            new QuietStart(ActivatorUtilities.CreateInstance<ConsoleLoggerProvider>(services), progress));
     }
 
     private static string Describe(IServiceProvider services, SiloOptions ports)

@@ -1,6 +1,9 @@
 using System.Globalization;
 using Microsoft.Extensions.Configuration;
+using Microsoft.Extensions.Options;
+using OrleansLog.Engine.Groups;
 using OrleansLog.Grains;
+using OrleansLog.Grains.Options;
 
 namespace OrleansLog.Silo;
 
@@ -36,24 +39,26 @@ internal static class SiloSettings
             throw new StartupException($"The settings cannot be read: {e.Message} {e.InnerException?.Message}".TrimEnd(), e);
         }
 
-        SettingNames.Check(settings.GetSection(Section), typeof(OrleansLogOptions), typeof(SiloOptions));
+        SettingNames.Check(
+            settings.GetSection(Section),
+            [typeof(OrleansLogOptions), typeof(SiloOptions)],
+            [KeyValuePair.Create("Groups", typeof(GroupOptions))]);
         return settings;
     }
 
-    /// <summary>The ports, checked.</summary>
+    /// <summary>Checks the values of all settings before anything is begun, and returns the ports.</summary>
     /// <exception cref="StartupException">A port is no port, or both are the same.</exception>
-    public static SiloOptions ReadPorts(IConfiguration settings)
+    /// <exception cref="OptionsValidationException">A setting of the log is out of its bounds.</exception>
+    /// <exception cref="InvalidOperationException">A value is of the wrong type.</exception>
+    public static SiloOptions Check(IConfiguration settings)
     {
-        var options = new SiloOptions();
-        try
-        {
-            settings.GetSection(Section).Bind(options);
-        }
-        catch (InvalidOperationException e) when (StartupFaults.Explain(e, options) is { } reason)
-        {
-            throw new StartupException(reason, e);
-        }
+        var log = new OrleansLogOptions();
+        settings.GetSection(Section).Bind(log);
+        if (new OrleansLogOptionsValidator().Validate(null, log) is { Failed: true } result)
+            throw new OptionsValidationException(Section, typeof(OrleansLogOptions), result.Failures);
 
+        var options = new SiloOptions();
+        settings.GetSection(Section).Bind(options);
         CheckPort(nameof(options.GatewayPort), options.GatewayPort);
         CheckPort(nameof(options.SiloPort), options.SiloPort);
         if (options.GatewayPort == options.SiloPort)
