@@ -28,6 +28,12 @@ public readonly struct Record
         SizeInBytes = headersAt + headersLength - start;
     }
 
+    /// <summary>Length of the key; -1 without one.</summary>
+    internal int KeyLength => _keyLength;
+
+    /// <summary>The encoded record from the key's bytes on.</summary>
+    internal ReadOnlyMemory<byte> FromKey => _records[_keyAt..(_headersAt + _headersLength)];
+
     /// <summary>Its offset in the partition.</summary>
     public long Offset { get; }
 

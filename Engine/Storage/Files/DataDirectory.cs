@@ -43,7 +43,7 @@ public sealed class DataDirectory : IDisposable
         ArgumentNullException.ThrowIfNull(fileSystem);
         ArgumentException.ThrowIfNullOrEmpty(path);
         path = System.IO.Path.GetFullPath(path);
-        fileSystem.CreateDirectory(path);
+        CreateDurably(fileSystem, path);
         var lockFile = TakeLock(fileSystem, path);
         try
         {
@@ -58,6 +58,16 @@ public sealed class DataDirectory : IDisposable
 
     /// <summary>Lets go of the directory.</summary>
     public void Dispose() => _lock.Dispose();
+
+    // A directory that a power loss takes away takes all that was acknowledged with it.
+    private static void CreateDurably(IFileSystem fileSystem, string path)
+    {
+        if (fileSystem.DirectoryExists(path)) return;
+        var parent = System.IO.Path.GetDirectoryName(path);
+        if (parent is not null) CreateDurably(fileSystem, parent);
+        fileSystem.CreateDirectory(path);
+        if (parent is not null) fileSystem.FlushDirectory(parent);
+    }
 
     private static ILogFile TakeLock(IFileSystem fileSystem, string path)
     {

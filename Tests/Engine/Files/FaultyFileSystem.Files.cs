@@ -201,6 +201,7 @@ public sealed partial class FaultyFileSystem
 
         public void Flush()
         {
+            owner.BeforeFlush?.Invoke(path);
             lock (owner._gate)
             {
                 Check();

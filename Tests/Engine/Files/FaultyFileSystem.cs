@@ -56,6 +56,9 @@ public sealed partial class FaultyFileSystem(int seed = 0) : IFileSystem
     /// <summary>Called with every changing operation before it is carried out; it may throw.</summary>
     public Action<FileOperation, string>? OnOperation { get; set; }
 
+    /// <summary>Called before a file is flushed, on the flushing thread and outside all locks: it may block, as a slow disk does.</summary>
+    public Action<string>? BeforeFlush { get; set; }
+
     /// <summary>The operation, counted as <see cref="OperationCount"/> from 1, at which the machine crashes: it is not carried
     /// out (a write is, by half, when the crash is torn), and nothing works until <see cref="Crash"/> is called.</summary>
     public long? CrashAtOperation { get; set; }

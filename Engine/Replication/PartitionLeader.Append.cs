@@ -1,0 +1,219 @@
+using System.Runtime.CompilerServices;
+using Microsoft.Extensions.Logging;
+using OrleansLog.Engine.Storage;
+using OrleansLog.Records;
+
+namespace OrleansLog.Engine.Replication;
+
+/// <summary>Appending and committing.</summary>
+public sealed partial class PartitionLeader
+{
+    private readonly Lock _appendGate = new();
+    private readonly Lock _backgroundGate = new();
+    private readonly SequenceGate _gate;
+    private readonly DeadlineTokens _deadlines;
+    private long _backgroundTarget;
+    private bool _backgroundRuns;
+
+    /// <summary>
+    /// Appends one or more whole batches and answers as <paramref name="acks"/> asks. The part up to the local append runs on
+    /// the caller's thread before the call returns, unless the request has to wait for earlier ones of its idempotent producer.
+    /// </summary>
+    /// <param name="batches">The batches; offsets, leader epoch and (if the topic wants it) append time are written into them.
+    /// The caller keeps the buffer until the answer.</param>
+    /// <param name="acks">-1: answer once committed; 1: once in this log; 0: as 1, the caller does not listen.</param>
+    /// <param name="timeout">How long to wait for the commit; it may still come about after that.</param>
+    /// <param name="currentLeaderEpoch">The epoch that the caller believes in; -1 for none.</param>
+    /// <param name="cancellationToken">Heeded until the batches are appended, not after.</param>
+    /// <exception cref="OrleansLogException">NotLeaderOrFollower, FencedLeaderEpoch, UnknownLeaderEpoch, InvalidRequiredAcks,
+    /// NotEnoughReplicas, NotEnoughReplicasAfterAppend, OutOfOrderSequenceNumber, UnknownProducerId, RequestTimedOut,
+    /// KafkaStorageError, and whatever the log refuses a batch with.</exception>
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
+    public async ValueTask<ProduceOutcome> AppendAsync(
+        Memory<byte> batches,
+        short acks,
+        TimeSpan timeout,
+        int currentLeaderEpoch = -1,
+        CancellationToken cancellationToken = default)
+    {
+        var state = CheckLeads(currentLeaderEpoch);
+        if (acks is < -1 or > 1)
+            throw new OrleansLogException(ErrorCode.InvalidRequiredAcks, $"acks is {acks}; it must be -1, 0 or 1.");
+        if (acks == -1) CheckInSync(state, ErrorCode.NotEnoughReplicas);
+        var parked = AppendOrPark(batches, out var result);
+        if (parked is not null) result = await WaitForTurn(parked, timeout, cancellationToken).ConfigureAwait(false);
+
+        if (acks == -1) await CommitAsync(result.NextOffset, timeout).ConfigureAwait(false);
+        else CommitInBackground(result.NextOffset);
+        return new ProduceOutcome(result.BaseOffsets, result.LogAppendTimeMs, _log.LogStartOffset, state.LeaderEpoch);
+    }
+
+    /// <summary>Appends, or answers with the place in the queue that the request waits in.</summary>
+    private ParkedAppend? AppendOrPark(Memory<byte> batches, out LogAppendResult result)
+    {
+        // A header that cannot be read is the log's to refuse.
+        var isSequenced = RecordBatchHeader.TryRead(batches.Span, out var first) && first.HasProducerId && first.BaseSequence >= 0;
+        lock (_appendGate)
+        {
+            if (isSequenced)
+            {
+                var known = _log.FindProducer(first.ProducerId);
+                if (SequenceGate.IsAhead(first, known))
+                {
+                    result = default;
+                    return _gate.TryPark(batches, first) ?? throw OutOfOrder(first, known);
+                }
+            }
+
+            result = AppendNow(batches);
+            if (isSequenced && !_gate.IsEmpty) ReleaseParked(first.ProducerId);
+            return null;
+        }
+    }
+
+    private LogAppendResult AppendNow(Memory<byte> batches)
+    {
+        if (Volatile.Read(ref _closed) is { } closed) throw closed.Renewed();
+        var result = _log.AppendAsLeader(batches, State.LeaderEpoch);
+        if (result.AnyAppended) _commit.Appended(result.NextOffset, batches.Length);
+        return result;
+    }
+
+    private void ReleaseParked(long producerId)
+    {
+        while (_gate.TakeNext(producerId, _log.FindProducer(producerId)) is { } parked)
+        {
+            try
+            {
+                parked.Done.TrySetResult(AppendNow(parked.Batches));
+            }
+            catch (Exception failure)
+            {
+                // The failure is that request's own; its caller hears of it.
+                parked.Done.TrySetException(failure);
+            }
+        }
+    }
+
+    private async ValueTask<LogAppendResult> WaitForTurn(ParkedAppend parked, TimeSpan timeout, CancellationToken cancellationToken)
+    {
+        var limit = timeout < _options.MaxParkedTime ? timeout : _options.MaxParkedTime;
+        try
+        {
+            return await parked.Done.Task.WaitAsync(limit, _time, cancellationToken).ConfigureAwait(false);
+        }
+        catch (Exception waited) when (waited is TimeoutException or OperationCanceledException)
+        {
+            ProducerSummary? known;
+            lock (_appendGate)
+            {
+                known = _log.FindProducer(parked.First.ProducerId);
+                if (_gate.Remove(parked)) parked.Done.TrySetCanceled(CancellationToken.None);
+            }
+
+            if (!parked.Done.Task.IsCanceled) return await parked.Done.Task.ConfigureAwait(false);
+            if (waited is OperationCanceledException) throw;
+            throw OutOfOrder(parked.First, known);
+        }
+    }
+
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder))]
+    private async ValueTask CommitAsync(long nextOffset, TimeSpan timeout)
+    {
+        var deadline = CancellationToken.None;
+        try
+        {
+            if (_commit.Offset < nextOffset && _log.Config.FlushesEveryAppend)
+            {
+                deadline = _deadlines.After(timeout);
+                await _log.WhenDurableAsync(nextOffset, deadline).ConfigureAwait(false);
+            }
+
+            AdvanceHighWatermark();
+            while (_commit.Offset < nextOffset)
+            {
+                if (!deadline.CanBeCanceled) deadline = _deadlines.After(timeout);
+                var advance = _commit.NextAdvance();
+                if (_commit.Offset < nextOffset) await advance.WaitAsync(deadline).ConfigureAwait(false);
+            }
+        }
+        catch (Exception failure) when (failure is OperationCanceledException || ReferenceEquals(failure, _closed))
+        {
+            // Committed before the end came is committed.
+            if (_commit.Offset < nextOffset) throw NotCommitted(nextOffset, timeout);
+        }
+
+        CheckInSync(State, ErrorCode.NotEnoughReplicasAfterAppend);
+    }
+
+    /// <summary>
+    /// Sees to it that the records before the offset become committed though nobody waits for them. One loop per leader, and
+    /// only while there is something to commit. A failure takes the log offline, which the next caller hears of.
+    /// </summary>
+    private void CommitInBackground(long nextOffset)
+    {
+        AdvanceHighWatermark();
+        if (_commit.Offset >= nextOffset || !_log.Config.FlushesEveryAppend) return;
+        lock (_backgroundGate)
+        {
+            _backgroundTarget = Math.Max(_backgroundTarget, nextOffset);
+            if (_backgroundRuns) return;
+            _backgroundRuns = true;
+        }
+
+        _ = RunBackgroundCommits();
+    }
+
+    private async Task RunBackgroundCommits()
+    {
+        var done = long.MinValue;
+        try
+        {
+            while (true)
+            {
+                long target;
+                lock (_backgroundGate)
+                {
+                    target = _backgroundTarget;
+                    if (done >= target || IsClosed)
+                    {
+                        _backgroundRuns = false;
+                        return;
+                    }
+                }
+
+                await _log.WhenDurableAsync(target).ConfigureAwait(false);
+                AdvanceHighWatermark();
+                done = target;
+            }
+        }
+        catch (Exception failure)
+        {
+            lock (_backgroundGate) _backgroundRuns = false;
+            _logger.LogError(failure, "Records of {Partition} could not be made durable", _log.Partition);
+        }
+    }
+
+    private void CheckInSync(PartitionState state, ErrorCode error)
+    {
+        var needed = _log.Config.MinInsyncReplicas;
+        if (state.Isr.Count >= needed) return;
+        throw new OrleansLogException(
+            error, $"{_log.Partition} has {state.Isr.Count} in-sync replicas, min.insync.replicas is {needed}.");
+    }
+
+    private OrleansLogException NotCommitted(long nextOffset, TimeSpan timeout) => Volatile.Read(ref _closed)?.Renewed()
+        ?? new OrleansLogException(
+            ErrorCode.RequestTimedOut,
+            $"Records of {_log.Partition} up to offset {nextOffset - 1} were not committed within {timeout.TotalMilliseconds} ms; "
+            + "they still may be.");
+
+    private OrleansLogException OutOfOrder(in RecordBatchHeader first, ProducerSummary? known) => known is { } producer
+        ? new OrleansLogException(
+            ErrorCode.OutOfOrderSequenceNumber,
+            $"Producer {first.ProducerId} (epoch {first.ProducerEpoch}) sent sequence number {first.BaseSequence} to {_log.Partition}; "
+            + $"its last one there is {producer.LastSequence} (epoch {producer.Epoch}), and none in between arrived in time.")
+        : new OrleansLogException(
+            ErrorCode.UnknownProducerId,
+            $"Producer {first.ProducerId} is not known to {_log.Partition}, so its sequence number must be 0; it is {first.BaseSequence}.");
+}

@@ -1,0 +1,170 @@
+using OrleansLog.Records;
+
+namespace OrleansLog.Engine.Storage;
+
+/// <summary>
+/// Group commit of one log: who waits for which offset to be durable, and when the next round of fsync is due. All who arrive
+/// while a round runs wait for the next one together, on one completion. Thread-safe.
+/// </summary>
+internal sealed class FlushGate(FlushScheduler scheduler, Func<long> logEndOffset, Func<bool> flushFiles) : IFlushable
+{
+    private readonly Lock _gate = new();
+    private readonly Func<long> _logEndOffset = logEndOffset;
+    private TaskCompletionSource? _next;
+    private TaskCompletionSource? _running;
+    private long _runningTarget;
+    private long _flushedOffset;
+    private bool _isQueued;
+    private bool _isRunning;
+    private bool _isWanted;
+    private bool _isTimed;
+    private int _truncations;
+    private OrleansLogException? _failure;
+
+    /// <summary>The offset after the last record that is durable.</summary>
+    public long FlushedOffset => Volatile.Read(ref _flushedOffset);
+
+    /// <summary>Completes when the records before <paramref name="nextOffset"/> are durable; on another thread than the flusher's.</summary>
+    public ValueTask WaitAsync(long nextOffset, CancellationToken ct)
+    {
+        if (FlushedOffset >= nextOffset) return ValueTask.CompletedTask;
+        Task wait;
+        lock (_gate)
+        {
+            if (_flushedOffset >= nextOffset) return ValueTask.CompletedTask;
+            if (_failure is { } failure) return ValueTask.FromException(failure);
+            if (_isRunning && nextOffset <= _runningTarget)
+            {
+                wait = (_running ??= NewCompletion()).Task;
+            }
+            else
+            {
+                wait = (_next ??= NewCompletion()).Task;
+                Want();
+            }
+        }
+
+        return new ValueTask(ct.CanBeCanceled ? wait.WaitAsync(ct) : wait);
+    }
+
+    /// <summary>Has what is written made durable, without anybody waiting for it.</summary>
+    public void Request()
+    {
+        lock (_gate)
+            if (_failure is null) Want();
+    }
+
+    /// <summary>Has what is written made durable when the delay is over, unless that is due already.</summary>
+    public void RequestAfter(long delayMs)
+    {
+        lock (_gate)
+        {
+            if (_isTimed || _isQueued || _failure is not null) return;
+            _isTimed = true;
+        }
+
+        scheduler.EnqueueAfter(new Timed(this), delayMs);
+    }
+
+    /// <summary>Sets the durable end of a log that was just opened.</summary>
+    public void Reset(long flushedOffset) => Volatile.Write(ref _flushedOffset, flushedOffset);
+
+    /// <summary>The log ends at the offset now; who waits for more is told.</summary>
+    public void Truncate(long endOffset)
+    {
+        TaskCompletionSource? next, running;
+        lock (_gate)
+        {
+            _truncations++;
+            if (_flushedOffset > endOffset) Volatile.Write(ref _flushedOffset, endOffset);
+            (next, running, _next, _running) = (_next, _running, null, null);
+        }
+
+        // Who waited for an offset that is still there asks again; there are none in practice, as a leader does not truncate.
+        var failure = new OrleansLogException(
+            ErrorCode.NotLeaderOrFollower, $"The log was truncated to offset {endOffset} while the write was waiting for its flush.");
+        next?.TrySetException(failure);
+        running?.TrySetException(failure);
+    }
+
+    /// <summary>Fails all who wait and all who will.</summary>
+    public void Fail(OrleansLogException failure)
+    {
+        TaskCompletionSource? next, running;
+        lock (_gate)
+        {
+            _failure ??= failure;
+            _isRunning = false;
+            (next, running, _next, _running) = (_next, _running, null, null);
+        }
+
+        next?.TrySetException(failure);
+        running?.TrySetException(failure);
+    }
+
+    /// <inheritdoc/>
+    public void RunFlush()
+    {
+        int truncations;
+        lock (_gate)
+        {
+            _isQueued = false;
+            _isWanted = false;
+            if (_failure is not null) return;
+            _isRunning = true;
+            _running = _next;
+            _next = null;
+            // Read before the fsync: what is appended during it may or may not be covered.
+            _runningTarget = _logEndOffset();
+            truncations = _truncations;
+        }
+
+        // A failure has come back through Fail by then.
+        if (flushFiles()) Complete(truncations);
+    }
+
+    private void Complete(int truncations)
+    {
+        TaskCompletionSource? done;
+        lock (_gate)
+        {
+            _isRunning = false;
+            done = _running;
+            _running = null;
+            if (_failure is null && truncations == _truncations && _runningTarget > _flushedOffset)
+                Volatile.Write(ref _flushedOffset, _runningTarget);
+            if (_failure is null && _isWanted) Enqueue();
+        }
+
+        done?.TrySetResult();
+    }
+
+    private void Want()
+    {
+        if (_isQueued || _isWanted) return;
+        if (_isRunning) _isWanted = true;
+        else Enqueue();
+    }
+
+    private void Enqueue()
+    {
+        _isQueued = true;
+        scheduler.Enqueue(this);
+    }
+
+    private static TaskCompletionSource NewCompletion() => new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+    // Only asks: a round that was queued meanwhile must not run beside another.
+    private sealed class Timed(FlushGate owner) : IFlushable
+    {
+        public void RunFlush()
+        {
+            lock (owner._gate)
+            {
+                owner._isTimed = false;
+                if (owner._failure is null && owner.FlushedOffset < owner._logEndOffset()) owner.Want();
+            }
+        }
+    }
+
+}

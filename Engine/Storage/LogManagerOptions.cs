@@ -1,0 +1,34 @@
+namespace OrleansLog.Engine.Storage;
+
+/// <summary>How a <see cref="LogManager"/> works.</summary>
+public sealed record LogManagerOptions
+{
+    /// <summary>Path of the data directory; created when it is missing.</summary>
+    public required string DataDirectory { get; init; }
+
+    /// <summary>The cluster that the directory must belong to; null takes the one it belongs to, or makes a new id.</summary>
+    public string? ClusterId { get; init; }
+
+    /// <summary>The node that the directory must belong to; null takes the one it belongs to, or 1.</summary>
+    public int? NodeId { get; init; }
+
+    /// <summary>Threads that call fsync, from 1; they start with the first need.</summary>
+    public int FlushThreads { get; init; } = 2;
+
+    /// <summary>Logs that are opened (and recovered) at one time, from 1.</summary>
+    public int ConcurrentOpens { get; init; } = Environment.ProcessorCount;
+
+    /// <summary>
+    /// How long after a flush the recovery points are written. A crash costs a check of what was flushed since they were.
+    /// </summary>
+    public TimeSpan CheckpointInterval { get; init; } = TimeSpan.FromSeconds(5);
+
+    /// <summary>Bounds on what is remembered of idempotent producers.</summary>
+    public ProducerStateOptions Producers { get; init; } = new();
+
+    /// <summary>How often old segments are looked for.</summary>
+    public TimeSpan RetentionInterval { get; init; } = TimeSpan.FromMinutes(5);
+
+    /// <summary>Bounds of compaction, and how often it looks for work.</summary>
+    public LogCleanerOptions Cleaner { get; init; } = new();
+}

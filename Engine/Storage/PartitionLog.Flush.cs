@@ -1,0 +1,180 @@
+using System.Collections.Concurrent;
+using OrleansLog.Records;
+
+namespace OrleansLog.Engine.Storage;
+
+public sealed partial class PartitionLog
+{
+    private const long ProgressBytes = 32 * 1024 * 1024;
+
+    // Taken before the append lock where both are.
+    private readonly Lock _flushLock = new();
+
+    // Closed segments whose last bytes and indexes are not durable yet.
+    private readonly ConcurrentQueue<LogSegment> _unsealed = new();
+    private readonly ConcurrentQueue<PendingSnapshot> _pendingSnapshots = new();
+    private volatile bool _directoryDirty;
+    private bool _flushFailed;
+    private long _persistedIndexSize;
+
+    private readonly record struct PendingSnapshot(long Offset, byte[] Content);
+
+    /// <summary>
+    /// Completes when all records before <paramref name="nextOffset"/> are durable: when an fsync that began after they were
+    /// written has returned. All who wait at one time share one fsync. Continuations run on the thread pool.
+    /// </summary>
+    /// <param name="nextOffset">At most <see cref="LogEndOffset"/>; see <see cref="LogAppendResult.NextOffset"/>.</param>
+    /// <param name="ct">Ends the wait, not the flush.</param>
+    /// <exception cref="OrleansLogException">The log went offline or was closed, or the records were truncated away.</exception>
+    public ValueTask WhenFlushedAsync(long nextOffset, CancellationToken ct = default)
+    {
+        if (FlushedOffset >= nextOffset) return ValueTask.CompletedTask;
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(nextOffset, LogEndOffset);
+        return _flush.WaitAsync(nextOffset, ct);
+    }
+
+    /// <summary>
+    /// Completes when an append may be acknowledged as far as this log is concerned: as <see cref="WhenFlushedAsync"/> when
+    /// <c>flush.messages</c> is 1, otherwise at once, since the topic then asks for fsyncs by count and time only.
+    /// </summary>
+    /// <exception cref="OrleansLogException">As for <see cref="WhenFlushedAsync"/>.</exception>
+    public ValueTask WhenDurableAsync(long nextOffset, CancellationToken ct = default)
+    {
+        if (Config.FlushesEveryAppend) return WhenFlushedAsync(nextOffset, ct);
+        return Offline is { } failure ? ValueTask.FromException(OfflineError(failure)) : ValueTask.CompletedTask;
+    }
+
+    /// <summary>
+    /// Whether an fsync failed: what the page cache shows beyond <see cref="FlushedOffset"/> may then not be on disk, for good.
+    /// </summary>
+    internal bool FlushFailed => Volatile.Read(ref _flushFailed);
+
+    /// <summary>
+    /// Writes the active segment's indexes and a snapshot of the producers if much was appended since the last time, so that
+    /// a recovery begins close to the recovery point that is about to be written.
+    /// </summary>
+    internal void PersistProgress()
+    {
+        if (Offline is not null || Volatile.Read(ref _closed)) return;
+        var segment = Volatile.Read(ref _segments)[^1];
+        var written = segment.BaseOffset + segment.SizeInBytes;
+        if (written - Volatile.Read(ref _persistedIndexSize) < ProgressBytes || !segment.TryAcquire()) return;
+        try
+        {
+            segment.PersistIndexes();
+            PendingSnapshot snapshot;
+            lock (_appendLock) snapshot = new PendingSnapshot(_logEndOffset, SnapshotBytes());
+            WriteSnapshot(snapshot);
+            Volatile.Write(ref _persistedIndexSize, written);
+        }
+        finally
+        {
+            segment.Release();
+        }
+    }
+
+    private void ScheduleFlush(LogConfig config)
+    {
+        if (LogEndOffset - FlushedOffset >= config.FlushMessages) _flush.Request();
+        else if (config.FlushMs < long.MaxValue) _flush.RequestAfter(config.FlushMs);
+    }
+
+    // One round of group commit, on a flush thread. False after a failure, which everybody has been told of by then.
+    private bool FlushFiles()
+    {
+        try
+        {
+            // Two rounds at once would each believe that the other's half of the segments is durable.
+            lock (_flushLock) return FlushAll();
+        }
+#pragma warning disable CA1031 // whatever it is, nothing may be acknowledged after it
+        catch (Exception failure)
+#pragma warning restore CA1031
+        {
+            Volatile.Write(ref _flushFailed, true);
+            GoOffline(StorageErrors.Wrap(failure, $"Making the log of {Partition} durable failed"));
+            return false;
+        }
+    }
+
+    private bool FlushAll()
+    {
+        while (!Volatile.Read(ref _closed))
+        {
+            if (_directoryDirty)
+            {
+                // Before the fsyncs: whoever makes a file after this sets it again.
+                _directoryDirty = false;
+                _fileSystem.FlushDirectory(_directory);
+            }
+
+            // What is to be flushed is in this segment or in those that were closed before it was looked up; one that is closed
+            // from now on is this one.
+            var active = Volatile.Read(ref _segments)[^1];
+            while (_unsealed.TryDequeue(out var closed)) FlushClosed(closed);
+            while (_pendingSnapshots.TryDequeue(out var snapshot)) WriteSnapshot(snapshot);
+            if (!TryFlush(active)) continue;
+            _owner.OnFlushed(this);
+            return true;
+        }
+
+        return false;
+    }
+
+    private void FlushClosed(LogSegment segment)
+    {
+        // It may have been deleted since, or be the active one again after a truncation.
+        if (!segment.TryAcquire()) return;
+        try
+        {
+            lock (_appendLock)
+            {
+                if (segment.IsRetired || ReferenceEquals(segment, Active)) return;
+                segment.CompleteIndexes();
+            }
+
+            segment.File.Flush();
+            segment.PersistIndexes();
+            lock (_appendLock)
+                if (!ReferenceEquals(segment, Active)) segment.ReleaseIndexes();
+        }
+        finally
+        {
+            segment.Release();
+        }
+    }
+
+    // False when the segment was removed by a truncation just now (or the log was closed).
+    private static bool TryFlush(LogSegment segment)
+    {
+        if (!segment.TryAcquire()) return false;
+        try
+        {
+            if (segment.IsRetired) return false;
+            segment.File.Flush();
+            return true;
+        }
+        finally
+        {
+            segment.Release();
+        }
+    }
+
+    private byte[] SnapshotBytes()
+    {
+        _producers.RemoveExpired(NowMs);
+        return _producers.Snapshot();
+    }
+
+    private void TakeSnapshot(long offset)
+    {
+        if (offset > _snapshotOffset) WriteSnapshot(new PendingSnapshot(offset, SnapshotBytes()));
+    }
+
+    private void WriteSnapshot(in PendingSnapshot snapshot)
+    {
+        _fileSystem.WriteAllBytesDurably(
+            LogFileNames.PathOf(_directory, snapshot.Offset, LogFileNames.Snapshot), snapshot.Content);
+        _snapshotOffset = Math.Max(_snapshotOffset, snapshot.Offset);
+    }
+}

@@ -1,0 +1,182 @@
+using Microsoft.Extensions.Logging;
+using OrleansLog.Records;
+
+namespace OrleansLog.Engine.Storage;
+
+public sealed partial class PartitionLog
+{
+    private const int ReadAttempts = 16;
+
+    /// <summary>
+    /// Reads whole batches from the one that holds <paramref name="offset"/> on, without a lock, into pooled memory that the
+    /// caller disposes of. Every CRC is checked. A read ends at the end of a segment; nothing is read at the end of the log.
+    /// </summary>
+    /// <param name="offset">First offset wanted, from <see cref="LogStartOffset"/> to <see cref="LogEndOffset"/>.</param>
+    /// <param name="maxBytes">Most bytes to read, except that one whole batch is always read.</param>
+    /// <param name="upToOffset">Batches that end after this offset (exclusive; the high watermark, say) are not read.</param>
+    /// <exception cref="OrleansLogException">The offset lies outside the log (<see cref="ErrorCode.OffsetOutOfRange"/>) or in a
+    /// damaged region (<see cref="ErrorCode.CorruptMessage"/>, naming file, position and the offset to go on with), the disk
+    /// failed (<see cref="ErrorCode.KafkaStorageError"/>), or the log is closed (<see cref="ErrorCode.NotLeaderOrFollower"/>).</exception>
+    public LogRead Read(long offset, int maxBytes, long upToOffset = long.MaxValue)
+    {
+        for (var attempt = 0; attempt < ReadAttempts; attempt++)
+        {
+            if (Volatile.Read(ref _closed)) throw Closed();
+            var truncations = Volatile.Read(ref _truncations);
+            var endOffset = LogEndOffset;
+            if (offset < LogStartOffset || offset > endOffset) throw OutOfRange(offset);
+            upToOffset = Math.Min(upToOffset, endOffset);
+            if (offset >= upToOffset) return LogRead.Empty(offset);
+            var segments = Volatile.Read(ref _segments);
+            var read = TryRead(segments, offset, maxBytes, upToOffset, out var damage, out var mustRetry);
+            if (mustRetry) continue;
+            if (damage is null) return read ?? LogRead.Empty(offset);
+            // A truncation that ran under the read looks like damage.
+            if (Volatile.Read(ref _truncations) == truncations && ReferenceEquals(Volatile.Read(ref _segments)[0], segments[0]))
+                throw Corrupt(offset, damage);
+        }
+
+        throw new OrleansLogException(
+            ErrorCode.OffsetNotAvailable, $"Offset {offset} of {Partition} could not be read while the log was changing; retry.");
+    }
+
+    /// <summary>
+    /// The first record whose timestamp is at least <paramref name="timestampMs"/>, below <paramref name="upToOffset"/>; null when
+    /// there is none.
+    /// </summary>
+    /// <exception cref="OrleansLogException"><see cref="ErrorCode.KafkaStorageError"/>.</exception>
+    public TimestampOffset? LookupByTimestamp(long timestampMs, long upToOffset = long.MaxValue)
+    {
+        upToOffset = Math.Min(upToOffset, LogEndOffset);
+        return OverSegments(segments =>
+        {
+            foreach (var segment in segments)
+            {
+                if (segment.BaseOffset >= upToOffset) break;
+                var found = Leased(segment, leased => leased.LargestTimestamp().TimestampMs < timestampMs
+                    ? null : SegmentTimes.Find(leased, timestampMs, LogStartOffset, upToOffset));
+                if (found is not null) return found;
+            }
+
+            return null;
+        });
+    }
+
+    /// <summary>The record with the greatest timestamp (the first of those that have it); null when the log is empty.</summary>
+    /// <exception cref="OrleansLogException"><see cref="ErrorCode.KafkaStorageError"/>.</exception>
+    public TimestampOffset? MaxTimestamp()
+    {
+        var largest = OverSegments(segments =>
+        {
+            var largest = TimestampOffset.None;
+            foreach (var segment in segments)
+            {
+                var candidate = Leased(segment, leased => leased.LargestTimestamp());
+                if (candidate.TimestampMs > largest.TimestampMs) largest = candidate;
+            }
+
+            return largest;
+        });
+        return largest.TimestampMs < 0 ? null : LookupByTimestamp(largest.TimestampMs);
+    }
+
+    // Begins again when a segment was deleted or replaced on the way.
+    private T OverSegments<T>(Func<LogSegment[], T> search)
+    {
+        for (var attempt = 1; ; attempt++)
+        {
+            try
+            {
+                return search(Volatile.Read(ref _segments));
+            }
+            catch (OrleansLogException gone) when (gone.Error == ErrorCode.OffsetNotAvailable && attempt < ReadAttempts)
+            {
+            }
+        }
+    }
+
+    private static T Leased<T>(LogSegment segment, Func<LogSegment, T> action)
+    {
+        if (!segment.TryAcquire()) throw new OrleansLogException(ErrorCode.OffsetNotAvailable, $"Segment '{segment.LogPath}' is gone; retry.");
+        try
+        {
+            return action(segment);
+        }
+        finally
+        {
+            segment.Release();
+        }
+    }
+
+    private static LogRead? TryRead(
+        LogSegment[] segments, long offset, int maxBytes, long upToOffset, out CorruptRegion? damage, out bool mustRetry)
+    {
+        damage = null;
+        mustRetry = false;
+        for (var i = FloorOf(segments, offset); i < segments.Length; i++)
+        {
+            var segment = segments[i];
+            // Behind a gap that compaction left, the next segment goes on.
+            var from = Math.Max(offset, segment.BaseOffset);
+            if (from >= upToOffset) break;
+            if (!segment.TryAcquire())
+            {
+                mustRetry = true;
+                return null;
+            }
+
+            try
+            {
+                var read = SegmentReader.Read(segment, from, maxBytes, upToOffset, out damage);
+                if (read is not null || damage is not null) return read;
+            }
+            catch (OrleansLogException gone) when (gone.Error == ErrorCode.OffsetNotAvailable)
+            {
+                mustRetry = true;
+                return null;
+            }
+            finally
+            {
+                segment.Release();
+            }
+        }
+
+        return null;
+    }
+
+    private static int FloorOf(LogSegment[] segments, long offset)
+    {
+        int low = 0, high = segments.Length;
+        while (low < high)
+        {
+            var middle = (low + high) >>> 1;
+            if (segments[middle].BaseOffset <= offset) low = middle + 1;
+            else high = middle;
+        }
+
+        return Math.Max(0, low - 1);
+    }
+
+    private OrleansLogException OutOfRange(long offset) => new(
+        ErrorCode.OffsetOutOfRange,
+        $"Offset {offset} lies outside {Partition}, which goes from {LogStartOffset} to {LogEndOffset}.");
+
+    private OrleansLogException Corrupt(long offset, CorruptRegion damage)
+    {
+        if (damage.NextOffset > LogEndOffset) damage = damage with { NextOffset = LogEndOffset };
+        lock (_corruptRegions)
+        {
+            var known = _corruptRegions.Exists(region => region.File == damage.File && region.Position == damage.Position);
+            // A bound: a log with more damage than that needs no longer list.
+            if (!known && _corruptRegions.Count < 1000)
+            {
+                _corruptRegions.Add(damage);
+                _logger.LogError("The log of {Partition} is damaged: {Damage}.", Partition, damage);
+            }
+        }
+
+        return new OrleansLogException(
+            ErrorCode.CorruptMessage,
+            $"Offset {offset} of {Partition} cannot be read, its bytes are damaged: {damage}. Reading can go on at offset {damage.NextOffset}.");
+    }
+}

@@ -1,0 +1,128 @@
+using OrleansLog.Records;
+
+namespace OrleansLog.Engine.Storage;
+
+/// <summary>What is known of a log before its files are looked at.</summary>
+/// <param name="TopicId">Id of its topic; empty to take what the directory says.</param>
+/// <param name="RecoveryPoint">The offset up to which it was durable; null when that is not known.</param>
+/// <param name="LogStartOffset">The start offset that was kept; null for none.</param>
+/// <param name="CleanShutdown">Whether the process that had it stopped in an orderly way.</param>
+internal sealed record LogLoadHints(Guid TopicId, long? RecoveryPoint, long? LogStartOffset, bool CleanShutdown);
+
+/// <summary>
+/// Opens the files of a log: tidies up what a crash left behind, recovers what was not known to be durable (see
+/// <see cref="LogRecovery"/>), and loads epochs and producers. One use, one thread.
+/// </summary>
+internal sealed class LogLoader(LogEnvironment environment, LogConfig config, LogLoadHints hints)
+{
+    private readonly IFileSystem _fileSystem = environment.FileSystem;
+    private readonly string _directory = environment.Directory;
+    private readonly List<string> _notes = [];
+    private readonly List<string> _rebuilt = [];
+    private readonly Lock _writerLock = new();
+
+    /// <summary>Opens the log, making it when the directory is empty or missing.</summary>
+    /// <exception cref="OrleansLogException">The directory belongs to another topic, or cannot be made sense of.</exception>
+    /// <exception cref="IOException">The disk failed.</exception>
+    public LoadedLog Load(ProducerStateOptions producerOptions)
+    {
+        var nowMs = environment.Time.GetUtcNow().ToUnixTimeMilliseconds();
+        var topicId = PartitionMetadataFile.Check(_fileSystem, _directory, hints.TopicId, _notes);
+        LeftoverFiles.Tidy(_fileSystem, _directory, _notes);
+        var segments = OpenSegments(nowMs);
+        var isNew = segments.Count == 0;
+        if (isNew)
+            segments.Add(LogSegment.Create(_fileSystem, _directory, hints.LogStartOffset ?? 0, nowMs, _writerLock));
+        var epochs = LeaderEpochCache.Load(_fileSystem, _directory, out var epochProblem);
+        if (epochProblem is not null) _notes.Add(epochProblem);
+
+        var recovery = new LogRecovery(
+            segments, config, hints.RecoveryPoint, _rebuilt, () => _fileSystem.FlushDirectory(_directory));
+        if (!isNew)
+        {
+            recovery.Run();
+            // What a killed process created may be in memory only, and from now on it counts as durable.
+            if (!hints.CleanShutdown) _fileSystem.FlushDirectory(_directory);
+        }
+
+        var isDirty = isNew;
+        var endOffset = isNew ? segments[0].BaseOffset : recovery.LogEndOffset;
+        if (recovery.NeedsNewSegment)
+        {
+            segments[^1].LimitOffset = endOffset;
+            segments[^1].SealIndexes();
+            segments.Add(LogSegment.Create(_fileSystem, _directory, endOffset, nowMs, _writerLock));
+            isDirty = true;
+        }
+
+        if (hints.RecoveryPoint > endOffset)
+            _notes.Add(FormattableString.Invariant($"the recovery point {hints.RecoveryPoint} lies beyond the log's end {endOffset}"));
+        var loaded = segments.ToArray();
+        var startOffset = StartOffset(loaded[0].BaseOffset, endOffset);
+        EpochRecovery.Align(epochs, loaded, startOffset, endOffset, isDamaged: epochs.IsEmpty && !isNew);
+        var producers = new ProducerStateManager(environment.Partition, producerOptions);
+        RemoveSnapshotsBeyond(endOffset);
+        var snapshotOffset = ProducerStateLoader.Load(producers, _fileSystem, _directory, loaded, startOffset, endOffset, nowMs);
+        return new LoadedLog
+        {
+            TopicId = topicId,
+            WriterLock = _writerLock,
+            Segments = loaded,
+            Epochs = epochs,
+            Producers = producers,
+            LogStartOffset = startOffset,
+            LogEndOffset = endOffset,
+            SnapshotOffset = snapshotOffset,
+            DirectoryDirty = isDirty,
+            Report = recovery.Report with
+            {
+                IsNew = isNew,
+                CleanShutdown = hints.CleanShutdown,
+                IndexesRebuilt = _rebuilt,
+                Notes = _notes,
+            },
+        };
+    }
+
+    private List<LogSegment> OpenSegments(long nowMs)
+    {
+        var names = _fileSystem.ListFiles(_directory).ToHashSet(StringComparer.Ordinal);
+        var offsets = new List<long>();
+        foreach (var name in names)
+            if (LogFileNames.TryParse(name, LogFileNames.Log, out var offset)) offsets.Add(offset);
+        offsets.Sort();
+        var segments = new List<LogSegment>(offsets.Count);
+        foreach (var offset in offsets)
+        {
+            var segment = LogSegment.Open(_fileSystem, _directory, offset, nowMs, _writerLock);
+            if (segments.Count > 0) segments[^1].LimitOffset = offset;
+            segments.Add(segment);
+        }
+
+        // What a reader would find out later, people should hear of now.
+        foreach (var segment in segments)
+        {
+            if (segment.SizeInBytes == 0 || segment == segments[^1]) continue;
+            if (names.Contains(segment.Offsets.FilePath) && names.Contains(segment.Times.FilePath)) continue;
+            segment.RepairIndexes(segment.IndexVersion, config.IndexIntervalBytes);
+            _rebuilt.Add(segment.Offsets.FilePath);
+        }
+
+        return segments;
+    }
+
+    private long StartOffset(long firstOffset, long endOffset)
+    {
+        if (hints.LogStartOffset is not { } kept || kept <= firstOffset) return firstOffset;
+        if (kept <= endOffset) return kept;
+        // Believing it would hide everything that is there.
+        _notes.Add(FormattableString.Invariant($"the log start offset {kept} lies beyond the log's end {endOffset} and is ignored"));
+        return firstOffset;
+    }
+
+    private void RemoveSnapshotsBeyond(long endOffset)
+    {
+        foreach (var (offset, path) in ProducerStateLoader.SnapshotsOf(_fileSystem, _directory))
+            if (offset > endOffset) _fileSystem.DeleteFile(path);
+    }
+}

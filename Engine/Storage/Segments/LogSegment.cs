@@ -1,0 +1,355 @@
+using OrleansLog.Records;
+
+namespace OrleansLog.Engine.Storage;
+
+/// <summary>
+/// One file of a partition's log and its indexes. All offsets in it are at least <see cref="BaseOffset"/> and below the base
+/// offset of the next segment. Only the newest segment of a log is appended to.
+/// Threads: appends, truncation and index changes under the log's append lock; reads from any thread that holds a lease
+/// (<see cref="TryAcquire"/>), which keeps the file open (not in place: the name may be gone) until <see cref="Release"/>.
+/// </summary>
+public sealed class LogSegment
+{
+    private readonly IFileSystem _fileSystem;
+    private readonly string _directory;
+    private readonly Lock _writerLock;
+    private readonly Lock _gate = new();
+    private ILogFile? _file;
+    private int _leases = 1;
+    private bool _retired;
+    private int _indexVersion;
+    private int _size;
+    private int _bytesSinceIndexEntry;
+    private long _firstTimestamp = long.MinValue;
+    private TimestampOffset? _largest;
+    private TimestampOffset _runningLargest = TimestampOffset.None;
+    private bool _isRebuilding;
+
+    private LogSegment(IFileSystem fileSystem, string directory, long baseOffset, int size, long createdAtMs, Lock writerLock)
+    {
+        _writerLock = writerLock;
+        _fileSystem = fileSystem;
+        _directory = directory;
+        BaseOffset = baseOffset;
+        _size = size;
+        CreatedAtMs = createdAtMs;
+        Offsets = new OffsetIndex(fileSystem, directory, baseOffset);
+        Times = new TimeIndex(fileSystem, directory, baseOffset);
+    }
+
+    /// <summary>No offset in the segment is lower; the file is named after it.</summary>
+    public long BaseOffset { get; }
+
+    /// <summary>Bytes of batches in the segment, all of them whole.</summary>
+    public int SizeInBytes => Volatile.Read(ref _size);
+
+    /// <summary>When the segment was made, or opened by this process; milliseconds since the Unix epoch.</summary>
+    public long CreatedAtMs { get; }
+
+    /// <summary>Path of the file of batches.</summary>
+    public string LogPath => LogFileNames.PathOf(_directory, BaseOffset, LogFileNames.Log);
+
+    internal OffsetIndex Offsets { get; }
+
+    internal TimeIndex Times { get; }
+
+    /// <summary>Every offset in the segment is lower: the base offset of the next segment.</summary>
+    internal long LimitOffset { get; set; } = long.MaxValue;
+
+    /// <summary>Counts how often the indexes were made anew.</summary>
+    internal int IndexVersion => Volatile.Read(ref _indexVersion);
+
+    internal PositionHints Hints { get; } = new();
+
+    /// <summary>Whether the segment is no longer part of its log.</summary>
+    internal bool IsRetired => Volatile.Read(ref _retired);
+
+    /// <summary>Bytes of the file that are reserved beyond the batches.</summary>
+    internal int ReservedSize { get; set; }
+
+    /// <summary>Creates the files of a new segment; what was there under the name is lost.</summary>
+    internal static LogSegment Create(IFileSystem fileSystem, string directory, long baseOffset, long nowMs, Lock writerLock)
+    {
+        var segment = new LogSegment(fileSystem, directory, baseOffset, size: 0, nowMs, writerLock) { _largest = TimestampOffset.None };
+        segment._file = fileSystem.OpenFile(segment.LogPath, FileOpenMode.Create);
+        segment.Offsets.Reset();
+        segment.Times.Reset();
+        return segment;
+    }
+
+    /// <summary>
+    /// Creates the file of a segment that compaction writes beside the log, under a name that means nothing after a crash; see
+    /// <see cref="PartitionLog.ReplaceSegments"/>. Its indexes are in memory until then.
+    /// </summary>
+    internal static LogSegment CreateCleaned(IFileSystem fileSystem, string directory, long baseOffset, long createdAtMs, Lock writerLock)
+    {
+        var segment = new LogSegment(fileSystem, directory, baseOffset, size: 0, createdAtMs, writerLock) { _largest = TimestampOffset.None };
+        segment._file = fileSystem.OpenFile(segment.LogPath + LogFileNames.Cleaned, FileOpenMode.Create);
+        segment.Offsets.Reset();
+        segment.Times.Reset();
+        return segment;
+    }
+
+    /// <summary>A segment that is on disk; nothing but the size of its file is read.</summary>
+    internal static LogSegment Open(IFileSystem fileSystem, string directory, long baseOffset, long nowMs, Lock writerLock)
+    {
+        using var file = fileSystem.OpenFile(LogFileNames.PathOf(directory, baseOffset, LogFileNames.Log), FileOpenMode.Read);
+        var size = file.Length;
+        if (size > int.MaxValue)
+        {
+            throw new OrleansLogException(
+                ErrorCode.KafkaStorageError,
+                $"Segment '{LogFileNames.PathOf(directory, baseOffset, LogFileNames.Log)}' has {size} bytes; {int.MaxValue} is the most that a segment may have.");
+        }
+
+        return new LogSegment(fileSystem, directory, baseOffset, (int)size, nowMs, writerLock);
+    }
+
+    /// <summary>Takes a lease, so that the bytes stay readable; false when the segment has left its log and is closed.</summary>
+    public bool TryAcquire()
+    {
+        while (true)
+        {
+            var leases = Volatile.Read(ref _leases);
+            if (leases <= 0) return false;
+            if (Interlocked.CompareExchange(ref _leases, leases + 1, leases) == leases) return true;
+        }
+    }
+
+    /// <summary>Gives a lease back.</summary>
+    public void Release()
+    {
+        if (Interlocked.Decrement(ref _leases) > 0) return;
+        lock (_gate)
+        {
+            _file?.Dispose();
+            _file = null;
+        }
+    }
+
+    /// <summary>
+    /// Reads bytes at a position of the file, with a lease held; fewer than asked only at the end of the file.
+    /// </summary>
+    /// <exception cref="OrleansLogException">The segment left the log before its file was opened
+    /// (<see cref="ErrorCode.OffsetNotAvailable"/>; look the offset up again), or the disk failed
+    /// (<see cref="ErrorCode.KafkaStorageError"/>).</exception>
+    public int Read(Span<byte> buffer, long position)
+    {
+        try
+        {
+            return File.Read(buffer, position);
+        }
+        catch (IOException failure)
+        {
+            throw StorageErrors.Wrap(failure, $"Reading {buffer.Length} bytes at {position} of '{LogPath}' failed");
+        }
+    }
+
+    /// <summary>
+    /// The greatest timestamp in the segment and an offset of its batch; from the time index, which is made anew when it is
+    /// not valid. With a lease held.
+    /// </summary>
+    public TimestampOffset LargestTimestamp()
+    {
+        lock (_gate)
+        {
+            if (_largest is { } known) return known;
+        }
+
+        var largest = SegmentTimes.ReadLargest(this);
+        lock (_gate)
+        {
+            return _largest ??= largest;
+        }
+    }
+
+    /// <summary>
+    /// The timestamp from which the age of the segment is counted: that of its first batch, or the time of its creation while it
+    /// has none. With a lease held.
+    /// </summary>
+    public long AgeBaseMs()
+    {
+        if (_firstTimestamp == long.MinValue && SizeInBytes > 0)
+        {
+            Span<byte> bytes = stackalloc byte[RecordBatchHeader.Size];
+            _firstTimestamp = RecordBatchHeader.TryRead(bytes[..Read(bytes, 0)], out var header) ? header.MaxTimestamp : -1;
+        }
+
+        return _firstTimestamp >= 0 ? _firstTimestamp : CreatedAtMs;
+    }
+
+    internal ILogFile File
+    {
+        get
+        {
+            var file = Volatile.Read(ref _file);
+            if (file is not null) return file;
+            lock (_gate)
+            {
+                if (_file is null)
+                {
+                    // After that the name may belong to another segment.
+                    if (_retired) throw new OrleansLogException(ErrorCode.OffsetNotAvailable, $"Segment '{LogPath}' is gone.");
+                    Volatile.Write(ref _file, _fileSystem.OpenFile(LogPath, FileOpenMode.Open));
+                }
+
+                return _file!;
+            }
+        }
+    }
+
+    /// <summary>Writes bytes behind the last batch without publishing them.</summary>
+    internal void Write(ReadOnlySpan<byte> batches) => File.Write(batches, _size);
+
+    /// <summary>Notes a batch that was written at the position, in the indexes too when one is due.</summary>
+    internal void Note(in RecordBatchHeader header, int position, int indexIntervalBytes)
+    {
+        if (_firstTimestamp == long.MinValue) _firstTimestamp = header.MaxTimestamp;
+        if (header.MaxTimestamp > _runningLargest.TimestampMs)
+        {
+            _runningLargest = new TimestampOffset(header.MaxTimestamp, header.LastOffset);
+            if (!_isRebuilding) SetLargestTimestamp(_runningLargest);
+        }
+
+        if (_bytesSinceIndexEntry > indexIntervalBytes)
+        {
+            Offsets.Add(new OffsetIndexEntry((int)(header.LastOffset - BaseOffset), position));
+            Times.AddIfLater(_runningLargest.TimestampMs, _runningLargest.Offset);
+            _bytesSinceIndexEntry = 0;
+        }
+
+        // Saturates: after a resume it is already past every interval.
+        _bytesSinceIndexEntry = (int)Math.Min(_bytesSinceIndexEntry + header.SizeInBytes, int.MaxValue);
+    }
+
+    /// <summary>Makes the bytes before <paramref name="size"/> visible to readers.</summary>
+    internal void Publish(int size) => Volatile.Write(ref _size, size);
+
+    /// <summary>
+    /// Starts the indexes afresh; what follows until <see cref="EndRebuild"/> is noted batch by batch from the start of the file.
+    /// </summary>
+    internal void BeginRebuild()
+    {
+        _isRebuilding = true;
+        _runningLargest = TimestampOffset.None;
+        _bytesSinceIndexEntry = 0;
+        Offsets.Reset();
+        Times.Reset();
+    }
+
+    /// <summary>Only now is the greatest timestamp known again.</summary>
+    internal void EndRebuild()
+    {
+        _isRebuilding = false;
+        SetLargestTimestamp(_runningLargest);
+    }
+
+    /// <summary>Goes on noting batches behind what the indexes hold, with what is known of the segment before that point.</summary>
+    internal void ResumeNoting(TimestampOffset largest, int bytesSinceIndexEntry)
+    {
+        _runningLargest = largest;
+        _bytesSinceIndexEntry = bytesSinceIndexEntry;
+        SetLargestTimestamp(largest);
+    }
+
+    /// <summary>
+    /// Makes the indexes anew from the log, unless somebody did since <paramref name="seenVersion"/>. With a lease held. Appends wait
+    /// meanwhile, because the segment may be the active one, or become it by a truncation.
+    /// </summary>
+    internal void RepairIndexes(int seenVersion, int intervalBytes = SegmentIndexer.DefaultIntervalBytes)
+    {
+        lock (_writerLock)
+        {
+            if (_indexVersion != seenVersion) return;
+            // Its names may be another segment's by now.
+            if (IsRetired) throw new OrleansLogException(ErrorCode.OffsetNotAvailable, $"Segment '{LogPath}' is gone.");
+            SegmentIndexer.Rebuild(this, LimitOffset, intervalBytes, seal: !Offsets.IsOpen);
+            Volatile.Write(ref _indexVersion, seenVersion + 1);
+        }
+    }
+
+    private void SetLargestTimestamp(TimestampOffset largest)
+    {
+        lock (_gate) _largest = largest;
+    }
+
+    /// <summary>Whether an index has no room for another batch's entries.</summary>
+    internal bool AreIndexesFull(int maxIndexBytes) =>
+        Offsets.SizeInBytes + OffsetIndex.BytesPerEntry > maxIndexBytes || Times.SizeInBytes + (2 * TimeIndex.BytesPerEntry) > maxIndexBytes;
+
+    /// <summary>Adds what the indexes of a segment that is not appended to any more end with.</summary>
+    internal void CompleteIndexes()
+    {
+        // Kafka, too, ends the time index of a closed segment with its greatest timestamp.
+        if (Times.IsOpen) Times.AddIfLater(_runningLargest.TimestampMs, _runningLargest.Offset);
+    }
+
+    /// <summary>Writes what the index files lack, durably.</summary>
+    internal void PersistIndexes()
+    {
+        Offsets.Persist();
+        Times.Persist();
+    }
+
+    /// <summary>Lets go of the memory of indexes that were persisted, as far as it is needed elsewhere.</summary>
+    internal void ReleaseIndexes()
+    {
+        Offsets.Release();
+        Times.Release();
+    }
+
+    /// <summary>Completes, persists and releases the indexes.</summary>
+    internal void SealIndexes()
+    {
+        CompleteIndexes();
+        PersistIndexes();
+        ReleaseIndexes();
+    }
+
+    /// <summary>Gives back room that was reserved beyond the batches.</summary>
+    internal void ReleaseReserve()
+    {
+        if (ReservedSize <= SizeInBytes) return;
+        ReservedSize = 0;
+        File.SetLength(SizeInBytes);
+    }
+
+    /// <summary>Cuts the file to <paramref name="size"/> bytes; the caller sees to the indexes.</summary>
+    internal void CutTo(int size)
+    {
+        Publish(size);
+        Hints.Clear();
+        ReservedSize = 0;
+        File.SetLength(size);
+    }
+
+    /// <summary>
+    /// Takes the segment out of its log: no lease is given out once those that are out have been returned, and its files may be
+    /// renamed or deleted. The files are deleted here unless another segment takes their names.
+    /// </summary>
+    internal void Retire(bool deleteFiles)
+    {
+        lock (_gate)
+        {
+            if (_retired) return;
+            Volatile.Write(ref _retired, true);
+            // The log first: without it the rest is rubbish that the next start removes.
+            if (deleteFiles)
+                foreach (var suffix in LogFileNames.SegmentSuffixes) _fileSystem.DeleteFile(LogFileNames.PathOf(_directory, BaseOffset, suffix));
+        }
+
+        Release();
+    }
+
+    /// <summary>Closes the file; the segment stays part of the log on disk.</summary>
+    internal void Close()
+    {
+        lock (_gate)
+        {
+            if (_retired) return;
+            Volatile.Write(ref _retired, true);
+        }
+
+        Release();
+    }
+}

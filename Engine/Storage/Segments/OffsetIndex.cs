@@ -1,0 +1,45 @@
+using System.Buffers.Binary;
+
+namespace OrleansLog.Engine.Storage;
+
+/// <summary>One entry of the offset index: the last offset of a batch, less the segment's base, and where the batch starts.</summary>
+internal readonly record struct OffsetIndexEntry(int RelativeOffset, int Position);
+
+/// <summary>
+/// Where in a segment batches start: 8-byte entries, the relative offset and the position as big-endian int32, strictly
+/// ascending in both. The format is Kafka's.
+/// </summary>
+internal sealed class OffsetIndex(IFileSystem fileSystem, string directory, long baseOffset)
+    : SegmentIndex<OffsetIndexEntry>(fileSystem, directory, baseOffset, LogFileNames.OffsetIndex)
+{
+    public const int BytesPerEntry = 8;
+
+    protected override int EntrySize => BytesPerEntry;
+
+    /// <summary>Number of entries whose offset is at most <paramref name="relativeOffset"/>; the one before that number is the floor.</summary>
+    public static int CountUpTo(ReadOnlySpan<OffsetIndexEntry> entries, long relativeOffset)
+    {
+        int low = 0, high = entries.Length;
+        while (low < high)
+        {
+            var middle = (low + high) >>> 1;
+            if (entries[middle].RelativeOffset <= relativeOffset) low = middle + 1;
+            else high = middle;
+        }
+
+        return low;
+    }
+
+    protected override OffsetIndexEntry Decode(ReadOnlySpan<byte> source) =>
+        new(BinaryPrimitives.ReadInt32BigEndian(source), BinaryPrimitives.ReadInt32BigEndian(source[4..]));
+
+    protected override void Encode(in OffsetIndexEntry entry, Span<byte> target)
+    {
+        BinaryPrimitives.WriteInt32BigEndian(target, entry.RelativeOffset);
+        BinaryPrimitives.WriteInt32BigEndian(target[4..], entry.Position);
+    }
+
+    protected override bool MayFollow(in OffsetIndexEntry previous, in OffsetIndexEntry entry, bool isFirst, int logSize) =>
+        entry.RelativeOffset >= 0 && entry.Position > 0 && entry.Position < logSize
+        && (isFirst || (entry.RelativeOffset > previous.RelativeOffset && entry.Position > previous.Position));
+}
