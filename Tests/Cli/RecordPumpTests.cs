@@ -193,7 +193,7 @@ public sealed class RecordPumpTests
 
     private RecordPump PumpOf(ConsumeSettings settings, bool commits = true)
     {
-        var output = new RecordOutput(_sink);
+        var output = new RecordOutput(_sink, grace: TimeSpan.FromMilliseconds(50));
         _committer = new OffsetCommitter(_source, output, _offsets, commits, settings.CommitInterval, TimeProvider.System);
         var formatter = new TextFormatter(PrintedFields.None, [], [], hex: false);
         return new RecordPump(_source, formatter, output, _offsets, _committer, settings, TimeProvider.System);
