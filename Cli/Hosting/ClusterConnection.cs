@@ -9,9 +9,9 @@ namespace OrleansLog.Cli.Hosting;
 /// <summary>Connects to a cluster, and says what to do when it is not there.</summary>
 internal static class ClusterConnection
 {
-    private static readonly TimeSpan LongestConnect = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan LongestConnect = TimeSpan.FromSeconds(15);
 
-    /// <summary>Connects within the request's timeout, 5 s at most.</summary>
+    /// <summary>Connects within the request's timeout, 15 s at most.</summary>
     /// <exception cref="UnreachableException">Nobody listens, or what listens is no OrleansLog silo of that cluster.</exception>
     public static async Task<OrleansLogClient> OpenAsync(CliHost host, GlobalSettings settings, CancellationToken cancellationToken)
     {
