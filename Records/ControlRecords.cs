@@ -42,11 +42,19 @@ public static class ControlRecords
     {
         marker = default;
         var key = record.Key.Span;
-        if (key.Length < KeySize) Refuse.Corrupt($"The key of the control record at offset {record.Offset} has {key.Length} bytes of {KeySize}.");
+        if (key.Length < KeySize)
+        {
+            throw Fault.Corrupt($"The key of the control record at offset {record.Offset} has {key.Length} bytes of {KeySize}.");
+        }
+
         var type = BinaryPrimitives.ReadInt16BigEndian(key[2..]);
         if (type is not (AbortType or CommitType)) return false;
         var value = record.Value.Span;
-        if (value.Length < ValueSize) Refuse.Corrupt($"The value of the transaction marker at offset {record.Offset} has {value.Length} bytes of {ValueSize}.");
+        if (value.Length < ValueSize)
+        {
+            throw Fault.Corrupt($"The transaction marker at offset {record.Offset} has {value.Length} bytes of {ValueSize}.");
+        }
+
         marker = new EndTransactionMarker(type == CommitType, BinaryPrimitives.ReadInt32BigEndian(value[2..]));
         return true;
     }

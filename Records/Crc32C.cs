@@ -28,6 +28,7 @@ public static class Crc32C
     /// <summary>The instruction's path, on the inverted value.</summary>
     internal static uint AppendByInstruction(uint crc, ReadOnlySpan<byte> data)
     {
+        if (data.Length >= Crc32CFolding.MinLength && Crc32CFolding.IsSupported) crc = Crc32CFolding.Append(crc, ref data);
         ref var at = ref MemoryMarshal.GetReference(data);
         nuint left = (nuint)data.Length;
         while (left >= 3 * Crc32CTables.LongStream)

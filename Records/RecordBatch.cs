@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using System.Diagnostics.CodeAnalysis;
 using OrleansLog.Records.Codecs;
 
 namespace OrleansLog.Records;
@@ -8,20 +9,22 @@ namespace OrleansLog.Records;
 /// </summary>
 public static class RecordBatch
 {
-    /// <summary>The fewest bytes that an uncompressed record takes: length, attributes, two deltas, two lengths, a header count.</summary>
+    /// <summary>
+    /// The fewest bytes that an uncompressed record takes: length, attributes, two deltas, two lengths and a header count.
+    /// </summary>
     public const int MinRecordSize = 7;
 
     /// <summary>
     /// Checks the batch at the start of <paramref name="source"/>: that it is whole, of magic 2, not above
-    /// <paramref name="maxBatchBytes"/> (header included), with counts, codec and times that make sense, and that its CRC
+    /// <paramref name="maxBatchBytes"/> (header included), with offsets, count and codec that make sense, and that its CRC
     /// matches. Does not decode the records. What compaction or Kafka itself may have written passes.
     /// </summary>
     /// <param name="source">The batch, and what may follow it.</param>
     /// <param name="maxBatchBytes">The most bytes that the batch may have.</param>
     /// <param name="fromProducer">
     /// Also demands what every producer's batch satisfies and a compacted or a coordinator's one may not: at least one record,
-    /// dense offsets (the last offset delta is the count less one), no delete horizon, and a sequence number if and only if there
-    /// is a producer id.
+    /// dense offsets (the last offset delta is the count less one), no delete horizon, no control record, a sequence number if
+    /// there is a producer id, and timestamps from -1 (logs hold older ones, of clients that wrote some such time for none).
     /// </param>
     /// <returns>The header.</returns>
     /// <exception cref="OrleansLogException">
@@ -32,10 +35,31 @@ public static class RecordBatch
     public static RecordBatchHeader Validate(
         ReadOnlySpan<byte> source, int maxBatchBytes = int.MaxValue, bool fromProducer = false)
     {
-        var header = ReadHeader(source, maxBatchBytes);
-        if (fromProducer) CheckProducerBatch(header);
-        CheckCrc(source[..(int)header.SizeInBytes], header);
+        if (!TryValidate(source, out var header, out var fault, maxBatchBytes, fromProducer)) throw fault;
         return header;
+    }
+
+    /// <summary>
+    /// Checks the batch at the start of <paramref name="source"/> like <see cref="Validate"/>, but hands the fault on instead of
+    /// throwing it: for scans that look for the last valid batch.
+    /// </summary>
+    /// <param name="source">The batch, and what may follow it.</param>
+    /// <param name="header">The header, as far as it could be read.</param>
+    /// <param name="fault">What <see cref="Validate"/> would throw.</param>
+    /// <param name="maxBatchBytes">The most bytes that the batch may have.</param>
+    /// <param name="fromProducer">As for <see cref="Validate"/>.</param>
+    /// <returns>Whether the batch is valid.</returns>
+    public static bool TryValidate(
+        ReadOnlySpan<byte> source,
+        out RecordBatchHeader header,
+        [NotNullWhen(false)] out OrleansLogException? fault,
+        int maxBatchBytes = int.MaxValue,
+        bool fromProducer = false)
+    {
+        fault = ReadHeader(source, out header, maxBatchBytes)
+            ?? (fromProducer ? ProducerFault(header) : null)
+            ?? CrcFault(source, header);
+        return fault is null;
     }
 
     /// <summary>Whether the CRC matches; <paramref name="batch"/> is exactly one batch.</summary>
@@ -77,7 +101,7 @@ public static class RecordBatch
     {
         batch = default;
         if (!RecordBatchHeader.TryRead(buffer.Span, out header)) return false;
-        CheckHeader(header, int.MaxValue);
+        if (HeaderFault(header, int.MaxValue) is { } fault) throw fault;
         if (header.SizeInBytes > buffer.Length) return false;
         var size = (int)header.SizeInBytes;
         batch = buffer[..size];
@@ -108,55 +132,58 @@ public static class RecordBatch
             ref readonly var record = ref reader.Current;
             if (!allowOffsetGaps && record.Offset != next)
             {
-                Refuse.Corrupt($"A record has offset {record.Offset} where {next} was expected.");
+                throw Fault.Corrupt($"A record has offset {record.Offset} where {next} was expected.");
             }
 
             if (requireKeys && !record.HasKey)
             {
-                Refuse.With(
+                throw Fault.With(
                     ErrorCode.InvalidRecord,
-                    $"The record at place {record.Offset - reader.Header.BaseOffset} of a batch has no key; a compacted topic requires one.");
+                    $"Record {record.Offset - reader.Header.BaseOffset} of a batch has no key; a compacted topic requires one.");
+            }
+
+            if (record.TimestampMs < -1)
+            {
+                throw Fault.With(
+                    ErrorCode.InvalidTimestamp,
+                    $"Record {record.Offset - reader.Header.BaseOffset} of a batch has timestamp {record.TimestampMs}.");
             }
 
             next++;
         }
     }
 
-    /// <summary>Reads and judges the header; the whole batch must be in <paramref name="source"/>.</summary>
-    internal static RecordBatchHeader ReadHeader(ReadOnlySpan<byte> source, int maxBatchBytes = int.MaxValue)
+    /// <summary>Reads the header and tells what is wrong with it; the whole batch must be in <paramref name="source"/>.</summary>
+    internal static OrleansLogException? ReadHeader(
+        ReadOnlySpan<byte> source, out RecordBatchHeader header, int maxBatchBytes = int.MaxValue)
     {
-        if (!RecordBatchHeader.TryRead(source, out var header))
+        if (!RecordBatchHeader.TryRead(source, out header))
         {
-            Refuse.Corrupt($"{source.Length} bytes are too few for a record batch, whose header alone takes {RecordBatchHeader.Size}.");
+            return Fault.Corrupt(
+                $"{source.Length} bytes are too few for a record batch, whose header alone takes {RecordBatchHeader.Size}.");
         }
 
-        CheckHeader(header, maxBatchBytes);
-        if (header.SizeInBytes > source.Length)
-        {
-            Refuse.Corrupt($"A record batch says it has {header.SizeInBytes} bytes, but {source.Length} are there.");
-        }
-
-        return header;
+        if (HeaderFault(header, maxBatchBytes) is { } fault) return fault;
+        return header.SizeInBytes > source.Length
+            ? Fault.Corrupt($"A record batch says it has {header.SizeInBytes} bytes, but {source.Length} are there.")
+            : null;
     }
 
-    /// <summary>Refuses a batch whose CRC does not match.</summary>
-    internal static void CheckCrc(ReadOnlySpan<byte> batch, in RecordBatchHeader header)
+    /// <summary>Tells whether the CRC of the batch at the start of <paramref name="source"/> does not match.</summary>
+    internal static OrleansLogException? CrcFault(ReadOnlySpan<byte> source, in RecordBatchHeader header)
     {
-        var crc = ComputeCrc(batch);
-        if (crc != header.Crc)
-        {
-            Refuse.Corrupt(
-                $"The record batch at offset {header.BaseOffset} says its CRC is 0x{header.Crc:x8}, but it is 0x{crc:x8}.");
-        }
+        var crc = ComputeCrc(source[..(int)header.SizeInBytes]);
+        if (crc == header.Crc) return null;
+        return Fault.Corrupt(
+            $"The record batch at offset {header.BaseOffset} says its CRC is 0x{header.Crc:x8}, but it is 0x{crc:x8}.");
     }
 
-    /// <summary>Refuses more records than <paramref name="bytes"/> of uncompressed ones can hold.</summary>
-    internal static void CheckCount(in RecordBatchHeader header, int bytes)
+    /// <summary>Tells whether there are more records than <paramref name="bytes"/> of uncompressed ones can hold.</summary>
+    internal static OrleansLogException? CountFault(in RecordBatchHeader header, int bytes)
     {
-        if ((long)header.RecordCount * MinRecordSize > bytes)
-        {
-            Refuse.Corrupt($"A record batch claims {header.RecordCount} records in {bytes} bytes; each takes {MinRecordSize} at least.");
-        }
+        if ((long)header.RecordCount * MinRecordSize <= bytes) return null;
+        return Fault.Corrupt(
+            $"A record batch claims {header.RecordCount} records in {bytes} bytes; each takes {MinRecordSize} at least.");
     }
 
     /// <summary>Computes the CRC of a batch and writes it to its place.</summary>
@@ -165,74 +192,94 @@ public static class RecordBatch
 
     private static uint ComputeCrc(ReadOnlySpan<byte> batch) => Crc32C.Compute(batch[RecordBatchHeader.AttributesAt..]);
 
-    private static void CheckHeader(in RecordBatchHeader header, int maxBatchBytes)
+    private static OrleansLogException? HeaderFault(in RecordBatchHeader header, int maxBatchBytes)
     {
         if (header.Magic != RecordBatchHeader.CurrentMagic)
         {
-            Refuse.With(
+            return Fault.With(
                 ErrorCode.UnsupportedForMessageFormat,
                 $"A record batch has magic {header.Magic}; only {RecordBatchHeader.CurrentMagic} is supported.");
         }
 
         if (header.SizeInBytes is < RecordBatchHeader.Size or > int.MaxValue)
         {
-            Refuse.Corrupt(
-                $"A record batch says it has {header.SizeInBytes} bytes; it must have {RecordBatchHeader.Size} to {int.MaxValue}.");
+            return Fault.Corrupt(
+                $"A record batch says it has {header.SizeInBytes} bytes, not {RecordBatchHeader.Size} to {int.MaxValue}.");
         }
 
         if (header.SizeInBytes > maxBatchBytes)
         {
-            Refuse.With(
-                ErrorCode.RecordTooLarge, $"A record batch has {header.SizeInBytes} bytes, more than the {maxBatchBytes} allowed.");
+            return Fault.With(
+                ErrorCode.RecordTooLarge,
+                $"A record batch has {header.SizeInBytes} bytes, more than the {maxBatchBytes} allowed.");
         }
 
         if (!Codec.IsKnown(header.Compression))
         {
-            Refuse.With(
-                ErrorCode.UnsupportedCompressionType, $"A record batch names compression codec {(int)header.Compression}, which is not known.");
+            return Fault.With(
+                ErrorCode.UnsupportedCompressionType,
+                $"A record batch names compression codec {(int)header.Compression}, which is not known.");
         }
 
-        if (header.RecordCount < 0 || header.LastOffsetDelta < 0 || header.RecordCount - 1L > header.LastOffsetDelta)
-        {
-            Refuse.Corrupt($"A record batch claims {header.RecordCount} records up to offset delta {header.LastOffsetDelta}.");
-        }
-
-        if (header.Compression == CompressionType.None) CheckCount(header, (int)header.SizeInBytes - RecordBatchHeader.Size);
-        if (header.BaseTimestamp < -1 || header.MaxTimestamp < -1)
-        {
-            Refuse.With(
-                ErrorCode.InvalidTimestamp,
-                $"A record batch has base timestamp {header.BaseTimestamp} and greatest timestamp {header.MaxTimestamp}; neither may be below -1.");
-        }
-
-        if (header.ProducerId < -1 || header.ProducerEpoch < -1 || header.BaseSequence < -1
-            || (header.ProducerId >= 0 && header.ProducerEpoch < 0))
-        {
-            Refuse.Corrupt(
-                $"A record batch has producer id {header.ProducerId}, epoch {header.ProducerEpoch} and sequence number {header.BaseSequence}, which do not go together.");
-        }
+        return OffsetFault(header) ?? ProducerFieldsFault(header);
     }
 
-    private static void CheckProducerBatch(in RecordBatchHeader header)
+    private static OrleansLogException? OffsetFault(in RecordBatchHeader header)
+    {
+        if (header.RecordCount < 0 || header.LastOffsetDelta < 0 || header.RecordCount - 1L > header.LastOffsetDelta)
+        {
+            return Fault.Corrupt(
+                $"A record batch claims {header.RecordCount} records up to offset delta {header.LastOffsetDelta}.");
+        }
+
+        if (header.BaseOffset < 0 || header.BaseOffset >= long.MaxValue - header.LastOffsetDelta)
+        {
+            return Fault.Corrupt(
+                $"A record batch has base offset {header.BaseOffset} and last offset delta {header.LastOffsetDelta}.");
+        }
+
+        return header.Compression == CompressionType.None
+            ? CountFault(header, (int)header.SizeInBytes - RecordBatchHeader.Size)
+            : null;
+    }
+
+    private static OrleansLogException? TimestampFault(in RecordBatchHeader header)
+    {
+        if (header.BaseTimestamp >= -1 && header.MaxTimestamp >= -1) return null;
+        return Fault.With(
+            ErrorCode.InvalidTimestamp,
+            $"Base timestamp {header.BaseTimestamp} and greatest timestamp {header.MaxTimestamp} may not be below -1.");
+    }
+
+    private static OrleansLogException? ProducerFieldsFault(in RecordBatchHeader header)
+    {
+        if (header.ProducerId >= -1 && header.ProducerEpoch >= -1 && header.BaseSequence >= -1
+            && (header.ProducerId < 0 || header.ProducerEpoch >= 0)) return null;
+        return Fault.Corrupt(
+            $"Producer id {header.ProducerId}, epoch {header.ProducerEpoch} and sequence {header.BaseSequence} do not fit.");
+    }
+
+    private static OrleansLogException? ProducerFault(in RecordBatchHeader header)
     {
         if (header.RecordCount < 1 || header.LastOffsetDelta != header.RecordCount - 1 || header.HasDeleteHorizon)
         {
-            Refuse.With(
+            return Fault.With(
                 ErrorCode.InvalidRecord,
-                $"A producer's batch must have records with dense offsets: this one has {header.RecordCount} up to offset delta {header.LastOffsetDelta}.");
+                $"A producer's offsets must be dense: {header.RecordCount} records up to delta {header.LastOffsetDelta}.");
         }
 
-        var sequenced = header.BaseSequence >= 0;
-        if (!header.IsControl && sequenced != header.HasProducerId)
+        if (header.IsControl) return Fault.With(ErrorCode.InvalidRecord, $"A producer may not write control batches.");
+
+        // Some clients that are not idempotent write sequence number 0 without a producer id.
+        if (header.HasProducerId && header.BaseSequence < 0)
         {
-            Refuse.With(
+            return Fault.With(
                 ErrorCode.InvalidRecord,
-                $"A batch of producer id {header.ProducerId} has sequence number {header.BaseSequence}; the one needs the other.");
+                $"A batch of producer id {header.ProducerId} has sequence number {header.BaseSequence}, which must be 0 or more.");
         }
 
-        if (header.IsTransactional && !header.HasProducerId)
-        {
-            Refuse.With(ErrorCode.InvalidRecord, $"A transactional batch has producer id {header.ProducerId}.");
-        }
+        return header.IsTransactional && !header.HasProducerId
+            ? Fault.With(ErrorCode.InvalidRecord, $"A transactional batch has producer id {header.ProducerId}.")
+            : TimestampFault(header);
     }
 }

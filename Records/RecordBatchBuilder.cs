@@ -52,7 +52,7 @@ public sealed class RecordBatchBuilder : IDisposable
         ArgumentOutOfRangeException.ThrowIfGreaterThan(maxRecordBytes, LargestBound);
         if (!Codec.IsKnown(compression))
         {
-            Refuse.With(ErrorCode.UnsupportedCompressionType, $"Compression codec {(int)compression} is not known.");
+            throw Fault.With(ErrorCode.UnsupportedCompressionType, $"Compression codec {(int)compression} is not known.");
         }
 
         Codec.CheckLevel(compression, compressionLevel);
@@ -73,7 +73,9 @@ public sealed class RecordBatchBuilder : IDisposable
     /// <summary>Records appended since the last reset.</summary>
     public int RecordCount { get; private set; }
 
-    /// <summary>Bytes of the batch as it stands, header included, before compression; never less than the built batch has.</summary>
+    /// <summary>
+    /// Bytes of the batch as it stands, header included and before compression; never less than the built batch has.
+    /// </summary>
     public int EstimatedSizeInBytes => _plain.Length;
 
     /// <summary>
@@ -98,7 +100,8 @@ public sealed class RecordBatchBuilder : IDisposable
         bool hasValue,
         IReadOnlyList<RecordHeader>? headers = null)
     {
-        if (!TryReserve(timestampMs, hasKey ? key.Length : -1, hasValue ? value.Length : -1, out var keyRoom, out var valueRoom, headers))
+        int keyLength = hasKey ? key.Length : -1, valueLength = hasValue ? value.Length : -1;
+        if (!TryReserve(timestampMs, keyLength, valueLength, out var keyRoom, out var valueRoom, headers))
         {
             return false;
         }
@@ -131,7 +134,7 @@ public sealed class RecordBatchBuilder : IDisposable
         ArgumentOutOfRangeException.ThrowIfLessThan(keyLength, -1);
         ArgumentOutOfRangeException.ThrowIfLessThan(valueLength, -1);
         if (_built) throw new InvalidOperationException("The batch is built: reset the builder first.");
-        if (timestampMs < -1) Refuse.With(ErrorCode.InvalidTimestamp, $"Timestamp {timestampMs} is below -1.");
+        if (timestampMs < -1) throw Fault.With(ErrorCode.InvalidTimestamp, $"Timestamp {timestampMs} is below -1.");
 
         var count = RecordCount;
         var timestampDelta = count == 0 ? 0 : timestampMs - _baseTimestamp;
@@ -236,11 +239,12 @@ public sealed class RecordBatchBuilder : IDisposable
     private bool HasRoomFor(long recordSize)
     {
         var alone = RecordBatchHeader.Size + recordSize;
-        if (alone > Math.Max(MaxRecordBytes, MaxBatchBytes))
+        var bound = Math.Max(MaxRecordBytes, MaxBatchBytes);
+        if (alone > bound)
         {
-            Refuse.With(
+            throw Fault.With(
                 ErrorCode.RecordTooLarge,
-                $"A record takes {alone} bytes as a batch of its own, more than the {Math.Max(MaxRecordBytes, MaxBatchBytes)} allowed.");
+                $"A record takes {alone} bytes as a batch of its own, more than the {bound} allowed.");
         }
 
         return RecordCount == 0 || _plain.Length + recordSize <= MaxBatchBytes;

@@ -80,8 +80,8 @@ public readonly record struct RecordBatchHeader(
     /// <summary>Whether the batch comes from an idempotent producer.</summary>
     public bool HasProducerId => ProducerId >= 0;
 
-    /// <summary>Sequence number of the last record; -1 without a producer. Sequence numbers wrap from int.MaxValue to 0.</summary>
-    public int LastSequence => BaseSequence < 0 ? -1 : (int)(((long)BaseSequence + LastOffsetDelta) & int.MaxValue);
+    /// <summary>Sequence number of the last record; -1 without a producer. They wrap from int.MaxValue to 0.</summary>
+    public int LastSequence => BaseSequence < 0 || ProducerId < 0 ? -1 : (int)(((long)BaseSequence + LastOffsetDelta) & int.MaxValue);
 
     /// <summary>
     /// Reads the header at the start of <paramref name="source"/> without judging its values; false when fewer than

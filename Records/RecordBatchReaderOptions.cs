@@ -6,7 +6,7 @@ public sealed record RecordBatchReaderOptions
     /// <summary>The default of <see cref="MaxDecompressedBytes"/>: 64 MiB.</summary>
     public const int DefaultMaxDecompressedBytes = 64 * 1024 * 1024;
 
-    /// <summary>The defaults: up to 64 MiB decompressed, in memory of the garbage collector, without a check of the CRC.</summary>
+    /// <summary>The defaults: up to 64 MiB decompressed, in an array of their own, without a check of the CRC.</summary>
     public static RecordBatchReaderOptions Default { get; } = new();
 
     /// <summary>
@@ -22,6 +22,6 @@ public sealed record RecordBatchReaderOptions
     /// </summary>
     public bool UsePooledMemory { get; init; }
 
-    /// <summary>Whether the batch's CRC is checked before it is read; not needed after <see cref="RecordBatch.Validate"/>.</summary>
+    /// <summary>Whether the CRC is checked; not needed after <see cref="RecordBatch.Validate"/>.</summary>
     public bool CheckCrc { get; init; }
 }

@@ -7,7 +7,7 @@ public readonly record struct RecordHeader
     /// <exception cref="ArgumentNullException">The key is null.</exception>
     public RecordHeader(string key, ReadOnlyMemory<byte> value) : this(key, value, hasValue: true) { }
 
-    /// <summary>Makes a header; without <paramref name="hasValue"/> its value is null and <paramref name="value"/> is ignored.</summary>
+    /// <summary>Makes a header; <paramref name="value"/> is ignored without <paramref name="hasValue"/>.</summary>
     /// <exception cref="ArgumentNullException">The key is null.</exception>
     public RecordHeader(string key, ReadOnlyMemory<byte> value, bool hasValue)
     {

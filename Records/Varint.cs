@@ -1,5 +1,6 @@
 using System.Numerics;
 using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
 
 namespace OrleansLog.Records;
 
@@ -33,14 +34,13 @@ internal static class Varint
     public static int Write(ref byte buffer, int position, int value)
     {
         var bits = ZigZag(value);
-        while (bits >= 0x80)
+        if (bits < 0x80)
         {
-            Unsafe.Add(ref buffer, position++) = (byte)(bits | 0x80);
-            bits >>= 7;
+            Unsafe.Add(ref buffer, position) = (byte)bits;
+            return position + 1;
         }
 
-        Unsafe.Add(ref buffer, position++) = (byte)bits;
-        return position;
+        return WriteMany(ref buffer, position, bits);
     }
 
     /// <summary>Writes at <paramref name="position"/> and returns the position after; the caller has made the room.</summary>
@@ -48,86 +48,106 @@ internal static class Varint
     public static int Write(ref byte buffer, int position, long value)
     {
         var bits = ZigZag(value);
-        while (bits >= 0x80)
+        if (bits < 0x80)
+        {
+            Unsafe.Add(ref buffer, position) = (byte)bits;
+            return position + 1;
+        }
+
+        return WriteMany(ref buffer, position, bits);
+    }
+
+    /// <summary>
+    /// Reads at <paramref name="position"/> and moves it on; false when the source ends first or the
+    /// number is too long, and then the position is of no use.
+    /// </summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static bool TryRead(ReadOnlySpan<byte> source, ref int position, out int value)
+    {
+        // One and two bytes are nearly all there are; a number at the very end of the source takes the slow path.
+        if ((uint)position + 1 < (uint)source.Length)
+        {
+            ref var at = ref Unsafe.Add(ref MemoryMarshal.GetReference(source), position);
+            uint first = at, second = Unsafe.Add(ref at, 1);
+            if (first < 0x80)
+            {
+                position++;
+                value = UnZigZag(first);
+                return true;
+            }
+
+            if (second < 0x80)
+            {
+                position += 2;
+                value = UnZigZag(((first & 0x7F) | (second << 7)));
+                return true;
+            }
+        }
+
+        var (after, bits) = ReadMany(source, position, MaxInt32Size);
+        position = after;
+        value = UnZigZag((uint)bits);
+        return after >= 0;
+    }
+
+    /// <summary>
+    /// Reads at <paramref name="position"/> and moves it on; false when the source ends first or the
+    /// number is too long, and then the position is of no use.
+    /// </summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static bool TryRead(ReadOnlySpan<byte> source, ref int position, out long value)
+    {
+        // One and two bytes are nearly all there are; a number at the very end of the source takes the slow path.
+        if ((uint)position + 1 < (uint)source.Length)
+        {
+            ref var at = ref Unsafe.Add(ref MemoryMarshal.GetReference(source), position);
+            uint first = at, second = Unsafe.Add(ref at, 1);
+            if (first < 0x80)
+            {
+                position++;
+                value = UnZigZag(first);
+                return true;
+            }
+
+            if (second < 0x80)
+            {
+                position += 2;
+                value = UnZigZag(((first & 0x7F) | (second << 7)));
+                return true;
+            }
+        }
+
+        var (after, bits) = ReadMany(source, position, MaxInt64Size);
+        position = after;
+        value = UnZigZag(bits);
+        return after >= 0;
+    }
+
+    private static int WriteMany(ref byte buffer, int position, ulong bits)
+    {
+        do
         {
             Unsafe.Add(ref buffer, position++) = (byte)(bits | 0x80);
             bits >>= 7;
         }
-
+        while (bits >= 0x80);
         Unsafe.Add(ref buffer, position++) = (byte)bits;
         return position;
     }
 
-    /// <summary>Reads at <paramref name="position"/> and moves it on; false when the source ends first or the number is too long.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static bool TryRead(ReadOnlySpan<byte> source, ref int position, out int value)
-    {
-        if ((uint)position < (uint)source.Length)
-        {
-            uint first = source[position];
-            if (first < 0x80)
-            {
-                position++;
-                value = UnZigZag(first);
-                return true;
-            }
-        }
-
-        return TryReadMany32(source, ref position, out value);
-    }
-
-    /// <summary>Reads at <paramref name="position"/> and moves it on; false when the source ends first or the number is too long.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static bool TryRead(ReadOnlySpan<byte> source, ref int position, out long value)
-    {
-        if ((uint)position < (uint)source.Length)
-        {
-            uint first = source[position];
-            if (first < 0x80)
-            {
-                position++;
-                value = UnZigZag(first);
-                return true;
-            }
-        }
-
-        return TryReadMany64(source, ref position, out value);
-    }
-
-    private static bool TryReadMany32(ReadOnlySpan<byte> source, ref int position, out int value)
-    {
-        uint bits = 0;
-        for (var shift = 0; shift < 7 * MaxInt32Size && (uint)position < (uint)source.Length; shift += 7)
-        {
-            uint next = source[position++];
-            bits |= (next & 0x7F) << shift;
-            if (next < 0x80)
-            {
-                value = UnZigZag(bits);
-                return true;
-            }
-        }
-
-        value = 0;
-        return false;
-    }
-
-    private static bool TryReadMany64(ReadOnlySpan<byte> source, ref int position, out long value)
+    // By value, so that the callers' variables stay in registers; -1 for the position after when there is no number.
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static (int After, ulong Bits) ReadMany(ReadOnlySpan<byte> source, int position, int maxSize)
     {
         ulong bits = 0;
-        for (var shift = 0; shift < 7 * MaxInt64Size && (uint)position < (uint)source.Length; shift += 7)
+        for (var shift = 0; shift < 7 * maxSize && (uint)position < (uint)source.Length; shift += 7)
         {
             ulong next = source[position++];
             bits |= (next & 0x7F) << shift;
-            if (next < 0x80)
-            {
-                value = UnZigZag(bits);
-                return true;
-            }
+            if (next < 0x80) return (position, bits);
         }
 
-        value = 0;
-        return false;
+        return (-1, 0);
     }
 
     private static uint ZigZag(int value) => (uint)((value << 1) ^ (value >> 31));

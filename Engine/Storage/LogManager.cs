@@ -215,6 +215,7 @@ public sealed partial class LogManager : IAsyncDisposable
             var loaded = new LogLoader(environment, config, hints).Load(_options.Producers);
             var log = new PartitionLog(environment, loaded, config);
             if (loaded.Report.HasFindings) _logger.LogWarning("Opened the log of {Partition}: {Report}.", partition, loaded.Report);
+            if (loaded.Report.IsNew) _checkpoints.Remember(log, log.FlushedOffset);
             // After a failed fsync the page cache may show what the disk does not have. None of it was acknowledged.
             if (suspectFrom < log.LogEndOffset) log.TruncateTo(suspectFrom.Value);
             else if (hints.RecoveryPoint > log.LogEndOffset) _checkpoints.Write(log);

@@ -7,6 +7,9 @@ public sealed partial class PartitionLog
 {
     private const long ProgressBytes = 32 * 1024 * 1024;
 
+    // Taken before the append lock where both are.
+    private readonly Lock _flushLock = new();
+
     // Closed segments whose last bytes and indexes are not durable yet.
     private readonly ConcurrentQueue<LogSegment> _unsealed = new();
     private readonly ConcurrentQueue<PendingSnapshot> _pendingSnapshots = new();
@@ -58,8 +61,7 @@ public sealed partial class PartitionLog
         if (written - Volatile.Read(ref _persistedIndexSize) < ProgressBytes || !segment.TryAcquire()) return;
         try
         {
-            segment.Offsets.Persist();
-            segment.Times.Persist();
+            segment.PersistIndexes();
             PendingSnapshot snapshot;
             lock (_appendLock) snapshot = new PendingSnapshot(_logEndOffset, SnapshotBytes());
             WriteSnapshot(snapshot);
@@ -82,18 +84,8 @@ public sealed partial class PartitionLog
     {
         try
         {
-            if (_directoryDirty)
-            {
-                // Before the fsyncs: whoever makes a file after this sets it again.
-                _directoryDirty = false;
-                _fileSystem.FlushDirectory(_directory);
-            }
-
-            while (_unsealed.TryDequeue(out var closed)) FlushClosed(closed);
-            while (_pendingSnapshots.TryDequeue(out var snapshot)) WriteSnapshot(snapshot);
-            if (!FlushActive()) return false;
-            _owner.OnFlushed(this);
-            return true;
+            // Two rounds at once would each believe that the other's half of the segments is durable.
+            lock (_flushLock) return FlushAll();
         }
 #pragma warning disable CA1031 // whatever it is, nothing may be acknowledged after it
         catch (Exception failure)
@@ -105,15 +97,46 @@ public sealed partial class PartitionLog
         }
     }
 
-    private static void FlushClosed(LogSegment segment)
+    private bool FlushAll()
     {
-        // It may have been deleted since.
+        while (!Volatile.Read(ref _closed))
+        {
+            if (_directoryDirty)
+            {
+                // Before the fsyncs: whoever makes a file after this sets it again.
+                _directoryDirty = false;
+                _fileSystem.FlushDirectory(_directory);
+            }
+
+            // What is to be flushed is in this segment or in those that were closed before it was looked up; one that is closed
+            // from now on is this one.
+            var active = Volatile.Read(ref _segments)[^1];
+            while (_unsealed.TryDequeue(out var closed)) FlushClosed(closed);
+            while (_pendingSnapshots.TryDequeue(out var snapshot)) WriteSnapshot(snapshot);
+            if (!TryFlush(active)) continue;
+            _owner.OnFlushed(this);
+            return true;
+        }
+
+        return false;
+    }
+
+    private void FlushClosed(LogSegment segment)
+    {
+        // It may have been deleted since, or be the active one again after a truncation.
         if (!segment.TryAcquire()) return;
         try
         {
-            if (segment.IsRetired) return;
+            lock (_appendLock)
+            {
+                if (segment.IsRetired || ReferenceEquals(segment, Active)) return;
+                segment.CompleteIndexes();
+            }
+
             segment.File.Flush();
-            segment.SealIndexes();
+            segment.PersistIndexes();
+            lock (_appendLock)
+                if (!ReferenceEquals(segment, Active)) segment.ReleaseIndexes();
         }
         finally
         {
@@ -121,28 +144,19 @@ public sealed partial class PartitionLog
         }
     }
 
-    private bool FlushActive()
+    // False when the segment was removed by a truncation just now (or the log was closed).
+    private static bool TryFlush(LogSegment segment)
     {
-        while (true)
+        if (!segment.TryAcquire()) return false;
+        try
         {
-            var segment = Volatile.Read(ref _segments)[^1];
-            if (!segment.TryAcquire())
-            {
-                if (Volatile.Read(ref _closed)) return false;
-                // Replaced by a truncation just now.
-                Thread.Yield();
-                continue;
-            }
-
-            try
-            {
-                segment.File.Flush();
-                return true;
-            }
-            finally
-            {
-                segment.Release();
-            }
+            if (segment.IsRetired) return false;
+            segment.File.Flush();
+            return true;
+        }
+        finally
+        {
+            segment.Release();
         }
     }
 

@@ -14,26 +14,19 @@ public sealed partial class PartitionLog
     public void TruncateTo(long offset)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(offset);
-        LogSegment[] removed;
         lock (_appendLock)
         {
             ThrowIfUnusable();
             if (offset >= _logEndOffset) return;
-            if (offset < _segments[0].BaseOffset)
+            Guarded("Truncating the log", () =>
             {
-                removed = RestartAt(offset);
-            }
-            else
-            {
-                var keep = FloorOf(_segments, offset);
-                removed = _segments[(keep + 1)..];
-                Guarded("Truncating the log", () => CutWithin(keep, offset));
-            }
+                if (offset < _segments[0].BaseOffset) RestartAt(offset);
+                else CutWithin(FloorOf(_segments, offset), offset);
+            });
         }
 
         // Before anything is appended that a recovery point left too high would pass for durable.
         Guarded("Writing the checkpoints", () => _owner.WriteCheckpoints(this));
-        DeleteFiles(removed);
     }
 
     /// <summary>Removes everything; the log is empty then and goes on at the offset.</summary>
@@ -41,15 +34,13 @@ public sealed partial class PartitionLog
     public void TruncateFullyAndStartAt(long offset)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(offset);
-        LogSegment[] removed;
         lock (_appendLock)
         {
             ThrowIfUnusable();
-            removed = RestartAt(offset);
+            Guarded("Truncating the log", () => RestartAt(offset));
         }
 
         Guarded("Writing the checkpoints", () => _owner.WriteCheckpoints(this));
-        DeleteFiles(removed);
     }
 
     private void CutWithin(int keep, long offset)
@@ -59,9 +50,11 @@ public sealed partial class PartitionLog
         Interlocked.Increment(ref _truncations);
         Volatile.Write(ref _logEndOffset, endOffset);
         if (_logStartOffset > endOffset) Volatile.Write(ref _logStartOffset, endOffset);
-        segment.LimitOffset = long.MaxValue;
+        var removed = _segments[(keep + 1)..];
         Volatile.Write(ref _segments, _segments[..(keep + 1)]);
         _flush.Truncate(endOffset);
+        RetireDurably(removed);
+        segment.LimitOffset = long.MaxValue;
         segment.CutTo(cutAt);
         segment.File.Flush();
         SegmentIndexer.Rebuild(segment, long.MaxValue, Config.IndexIntervalBytes, seal: false);
@@ -78,27 +71,29 @@ public sealed partial class PartitionLog
         return (location.Position, Math.Min(offset, location.Header.BaseOffset));
     }
 
-    private LogSegment[] RestartAt(long offset)
+    private void RestartAt(long offset)
     {
-        var removed = _segments;
-        Guarded("Truncating the log", () =>
-        {
-            Interlocked.Increment(ref _truncations);
-            foreach (var segment in removed) segment.Retire(deleteFiles: true);
-            var first = LogSegment.Create(_fileSystem, _directory, offset, NowMs, _appendLock);
-            _directoryDirty = true;
-            Volatile.Write(ref _segments, [first]);
-            Volatile.Write(ref _logStartOffset, offset);
-            Volatile.Write(ref _logEndOffset, offset);
-            _flush.Truncate(offset);
-            // A log that starts higher than the old one ended has nothing that is not durable, either.
-            _flush.Reset(offset);
-            _epochs.Clear();
-            ForgetAfter(offset);
-            _producers.Clear();
-            Interlocked.Increment(ref _truncations);
-        });
-        return removed;
+        Interlocked.Increment(ref _truncations);
+        RetireDurably(_segments);
+        var first = LogSegment.Create(_fileSystem, _directory, offset, NowMs, _appendLock);
+        _fileSystem.FlushDirectory(_directory);
+        Volatile.Write(ref _segments, [first]);
+        Volatile.Write(ref _logStartOffset, offset);
+        Volatile.Write(ref _logEndOffset, offset);
+        _flush.Truncate(offset);
+        // A log that starts higher than the old one ended has nothing that is not durable, either.
+        _flush.Reset(offset);
+        _epochs.Clear();
+        ForgetAfter(offset);
+        _producers.Clear();
+        Interlocked.Increment(ref _truncations);
+    }
+
+    // The newest first, and for good before anything else: a segment that came back after a crash would stand behind a gap.
+    private void RetireDurably(LogSegment[] removed)
+    {
+        for (var i = removed.Length - 1; i >= 0; i--) removed[i].Retire(deleteFiles: true);
+        if (removed.Length > 0) _fileSystem.FlushDirectory(_directory);
     }
 
     // Epochs, snapshots and producers know nothing of what was cut.

@@ -164,6 +164,7 @@ public sealed partial class PartitionLog
     /// </summary>
     internal long Close(bool clean)
     {
+        lock (_flushLock)
         lock (_appendLock)
         {
             if (_closed) return FlushedOffset;

@@ -6,7 +6,7 @@ namespace OrleansLog.Records.Codecs;
 /// </summary>
 internal static class Codec
 {
-    /// <summary>Whether the codec is one that this project reads and writes (<see cref="CompressionType.None"/> included).</summary>
+    /// <summary>Whether the codec is one that is read and written here, <see cref="CompressionType.None"/> included.</summary>
     public static bool IsKnown(CompressionType type) => type is >= CompressionType.None and <= CompressionType.Zstd;
 
     /// <summary>Refuses a level that the codec does not have; 0 stands for the codec's default.</summary>
@@ -21,9 +21,9 @@ internal static class Codec
         };
         if (level != 0 && (level < least || level > most))
         {
-            Refuse.With(
+            throw Fault.With(
                 ErrorCode.InvalidConfig,
-                $"Compression level {level} is not valid for {type}: it must lie between {least} and {most}, or be 0 for the default.");
+                $"Compression level {level} is not valid for {type}: it must lie between {least} and {most}; 0 is the default.");
         }
     }
 
@@ -47,6 +47,7 @@ internal static class Codec
     /// </summary>
     public static void Decompress(CompressionType type, ReadOnlySpan<byte> source, PooledBuffer destination)
     {
+        if (source.IsEmpty) throw Fault.Corrupt($"A compressed batch has no bytes of records.");
         try
         {
             switch (type)
@@ -56,8 +57,7 @@ internal static class Codec
                 case CompressionType.Lz4: Lz4Codec.Decompress(source, destination); break;
                 case CompressionType.Zstd: ZstdCodec.Decompress(source, destination); break;
                 default:
-                    Refuse.With(ErrorCode.UnsupportedCompressionType, $"Compression codec {(int)type} is not known.");
-                    break;
+                    throw Fault.With(ErrorCode.UnsupportedCompressionType, $"Compression codec {(int)type} is not known.");
             }
         }
         catch (Exception e) when (e is not OrleansLogException and not OutOfMemoryException)

@@ -61,14 +61,14 @@ internal static class Lz4Codec
             size &= ~StoredFlag;
             if (size > source.Length || size > maxBlock)
             {
-                Refuse.Corrupt($"An LZ4 block claims {size} bytes of {source.Length}; a block may have {maxBlock}.");
+                throw Fault.Corrupt($"An LZ4 block claims {size} bytes of {source.Length}; a block may have {maxBlock}.");
             }
 
             var block = source[..(int)size];
             source = source[(int)size..];
             if ((flags & BlockChecksumFlag) != 0 && ReadUInt32(ref source) != XXH32.DigestOf(block))
             {
-                Refuse.Corrupt($"The checksum of an LZ4 block does not match.");
+                throw Fault.Corrupt($"The checksum of an LZ4 block does not match.");
             }
 
             var history = (flags & IndependentFlag) != 0 ? 0 : Math.Min(HistorySize, destination.Length - start);
@@ -78,15 +78,15 @@ internal static class Lz4Codec
         var content = destination.Written[start..];
         if ((flags & ContentChecksumFlag) != 0 && ReadUInt32(ref source) != XXH32.DigestOf(content))
         {
-            Refuse.Corrupt($"The content checksum of an LZ4 frame does not match.");
+            throw Fault.Corrupt($"The content checksum of an LZ4 frame does not match.");
         }
 
         if (contentSize >= 0 && contentSize != content.Length)
         {
-            Refuse.Corrupt($"An LZ4 frame claims {contentSize} bytes of content and has {content.Length}.");
+            throw Fault.Corrupt($"An LZ4 frame claims {contentSize} bytes of content and has {content.Length}.");
         }
 
-        if (!source.IsEmpty) Refuse.Corrupt($"{source.Length} bytes follow the LZ4 frame.");
+        if (!source.IsEmpty) throw Fault.Corrupt($"{source.Length} bytes follow the LZ4 frame.");
     }
 
     private static void DecompressBlock(
@@ -104,19 +104,23 @@ internal static class Lz4Codec
         var target = destination.Reserve(room)[..room];
         var before = destination.Written[(destination.Length - history)..];
         var written = history == 0 ? LZ4Codec.Decode(block, target) : LZ4Codec.Decode(block, target, before);
-        if (written < 0) Refuse.Corrupt($"An LZ4 block of {block.Length} bytes is malformed or exceeds {room} bytes.");
+        if (written < 0) throw Fault.Corrupt($"An LZ4 block of {block.Length} bytes is malformed or exceeds {room} bytes.");
         destination.Advance(written);
     }
 
     private static byte ReadHeader(ref ReadOnlySpan<byte> source, out int maxBlock, out long contentSize)
     {
-        if (ReadUInt32(ref source) != Magic || source.Length < 3) Refuse.Corrupt($"The records do not begin with an LZ4 frame.");
+        if (ReadUInt32(ref source) != Magic || source.Length < 3)
+        {
+            throw Fault.Corrupt($"The records do not begin with an LZ4 frame.");
+        }
+
         var descriptor = source;
         var flags = source[0];
         var blockSizeCode = (source[1] >> 4) & 7;
         if ((flags & VersionMask) != Version || (flags & DictionaryFlag) != 0 || blockSizeCode < BlockSizeCode)
         {
-            Refuse.Corrupt($"An LZ4 frame with the descriptor {source[0]:x2}{source[1]:x2} is not supported.");
+            throw Fault.Corrupt($"An LZ4 frame with the descriptor {source[0]:x2}{source[1]:x2} is not supported.");
         }
 
         maxBlock = 1 << (8 + (2 * blockSizeCode));
@@ -124,20 +128,24 @@ internal static class Lz4Codec
         source = source[2..];
         if ((flags & ContentSizeFlag) != 0)
         {
-            if (source.Length < 9) Refuse.Corrupt($"The header of an LZ4 frame is cut off.");
+            if (source.Length < 9) throw Fault.Corrupt($"The header of an LZ4 frame is cut off.");
             contentSize = BinaryPrimitives.ReadInt64LittleEndian(source);
-            if (contentSize < 0) Refuse.Corrupt($"An LZ4 frame claims {(ulong)contentSize} bytes of content.");
+            if (contentSize < 0) throw Fault.Corrupt($"An LZ4 frame claims {(ulong)contentSize} bytes of content.");
             source = source[8..];
         }
 
-        if (source[0] != HeaderChecksum(descriptor[..^source.Length])) Refuse.Corrupt($"The header of an LZ4 frame fails its checksum.");
+        if (source[0] != HeaderChecksum(descriptor[..^source.Length]))
+        {
+            throw Fault.Corrupt($"The header of an LZ4 frame fails its checksum.");
+        }
+
         source = source[1..];
         return flags;
     }
 
     private static uint ReadUInt32(ref ReadOnlySpan<byte> source)
     {
-        if (source.Length < 4) Refuse.Corrupt($"An LZ4 frame is cut off.");
+        if (source.Length < 4) throw Fault.Corrupt($"An LZ4 frame is cut off.");
         var value = BinaryPrimitives.ReadUInt32LittleEndian(source);
         source = source[4..];
         return value;

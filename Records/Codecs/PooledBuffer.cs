@@ -4,9 +4,10 @@ namespace OrleansLog.Records.Codecs;
 
 /// <summary>
 /// A byte buffer that grows in an array of the shared pool up to a bound. Reusable, not thread-safe; <see cref="Dispose"/>
-/// returns the array, after which nothing taken from <see cref="Written"/> may be used.
+/// returns the array, after which nothing taken from <see cref="Written"/> may be used. With a scan, what was written is checked
+/// each time before it grows.
 /// </summary>
-internal sealed class PooledBuffer(int maxBytes) : IDisposable
+internal sealed class PooledBuffer(int maxBytes, RecordScan? scan = null) : IDisposable
 {
     private const int SmallestArray = 256;
     private byte[] _array = [];
@@ -54,10 +55,11 @@ internal sealed class PooledBuffer(int maxBytes) : IDisposable
 
     private void Grow(int bytes)
     {
+        scan?.Check(Written);
         var needed = (long)Length + bytes;
         if (needed > MaxBytes)
         {
-            Refuse.Corrupt($"The records of a batch take at least {needed} bytes uncompressed, more than the {MaxBytes} allowed.");
+            throw Fault.Corrupt($"The records of a batch take {needed} bytes or more uncompressed; {MaxBytes} are allowed.");
         }
 
         var wanted = Math.Min(Math.Max(Math.Max(needed, SmallestArray), 2L * _array.Length), Math.Max(MaxBytes, SmallestArray));

@@ -48,17 +48,17 @@ internal static class SnappyCodec
             if (source.StartsWith(Magic))
             {
                 // streams may be concatenated, each with its header
-                if (source.Length < HeaderSize) Refuse.Corrupt($"The header of a Snappy stream is cut off.");
+                if (source.Length < HeaderSize) throw Fault.Corrupt($"The header of a Snappy stream is cut off.");
                 source = source[HeaderSize..];
                 continue;
             }
 
-            if (source.Length < 4) Refuse.Corrupt($"The length of a Snappy block is cut off.");
+            if (source.Length < 4) throw Fault.Corrupt($"The length of a Snappy block is cut off.");
             var length = BinaryPrimitives.ReadInt32BigEndian(source);
             source = source[4..];
             if (length <= 0 || length > source.Length)
             {
-                Refuse.Corrupt($"A Snappy block claims {length} bytes of the {source.Length} that are there.");
+                throw Fault.Corrupt($"A Snappy block claims {length} bytes of the {source.Length} that are there.");
             }
 
             DecompressBlock(source[..length], destination);
@@ -71,12 +71,12 @@ internal static class SnappyCodec
         var length = Snappy.GetUncompressedLength(block);
         if (length < 0 || length > (long)block.Length * MostExpansion)
         {
-            Refuse.Corrupt($"A Snappy block of {block.Length} bytes claims {length} bytes uncompressed.");
+            throw Fault.Corrupt($"A Snappy block of {block.Length} bytes claims {length} bytes uncompressed.");
         }
 
         if (length == 0) return;
         var written = Snappy.Decompress(block, destination.Reserve(length)[..length]);
-        if (written != length) Refuse.Corrupt($"A Snappy block gave {written} bytes instead of the {length} it claims.");
+        if (written != length) throw Fault.Corrupt($"A Snappy block gave {written} bytes instead of the {length} it claims.");
         destination.Advance(written);
     }
 }

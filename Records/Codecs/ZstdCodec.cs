@@ -31,43 +31,29 @@ internal static class ZstdCodec
         var most = (int)Math.Min(bound, (ulong)(destination.MaxBytes - destination.Length));
         var room = Math.Max(1, Math.Min(most, Math.Max(SmallestGuess, source.Length * (long)FirstGuessFactor)));
         var decompressor = Decompressors.Rent();
-        while (true)
-        {
-            var target = destination.Reserve((int)room);
-            if (TryUnwrap(decompressor, source, target, out var written))
-            {
-                destination.Advance(written);
-                Decompressors.Return(decompressor);
-                return;
-            }
-
-            if (target.Length >= most)
-            {
-                Refuse.Corrupt($"{source.Length} bytes of Zstandard give more than the {destination.MaxBytes} bytes allowed.");
-            }
-
-            room = Math.Min(most, 4L * target.Length);
-        }
-    }
-
-    // False when the destination is too small; any other failure is thrown. A context that failed is not used again.
-    private static bool TryUnwrap(Decompressor decompressor, ReadOnlySpan<byte> source, Span<byte> target, out int written)
-    {
         try
         {
-            written = decompressor.Unwrap(source, target);
-            return true;
-        }
-        catch (ZstdException e) when (e.Code == ZSTD_ErrorCode.ZSTD_error_dstSize_tooSmall)
-        {
-            written = 0;
-            return false;
+            int written;
+            while (!decompressor.TryUnwrap(source, destination.Reserve((int)room), out written))
+            {
+                if (room >= most)
+                {
+                    throw Fault.Corrupt($"{source.Length} bytes of Zstandard give more than the {destination.MaxBytes} allowed.");
+                }
+
+                room = Math.Min(most, 4 * room);
+            }
+
+            destination.Advance(written);
         }
         catch
         {
+            // A context that failed is not used again.
             decompressor.Dispose();
             throw;
         }
+
+        Decompressors.Return(decompressor);
     }
 
     private static unsafe ulong Bound(ReadOnlySpan<byte> source)
@@ -76,7 +62,7 @@ internal static class ZstdCodec
         fixed (byte* pointer = source)
         {
             var bound = Methods.ZSTD_decompressBound(pointer, (nuint)source.Length);
-            if (bound >= error) Refuse.Corrupt($"The records do not form a whole Zstandard frame.");
+            if (bound >= error) throw Fault.Corrupt($"The records do not form a whole Zstandard frame.");
             return bound;
         }
     }

@@ -23,11 +23,13 @@ internal static class Batches
     }
 
     public static bool Append(RecordBatchBuilder builder, int i) => builder.TryAppend(
-        Time + (i % 7) - 3, Bytes($"key-{i % 5}"), i % 3 != 0, Bytes($"value {i} of a line that compresses rather well"), i % 4 != 0,
+        Time + (i % 7) - 3, Bytes($"key-{i % 5}"), i % 3 != 0,
+        Bytes($"value {i} of a line that compresses rather well"), i % 4 != 0,
         i % 6 == 0 ? [new RecordHeader("größe", Bytes($"{i}")), new RecordHeader("none", default, hasValue: false)] : null);
 
     /// <summary>Checks what <see cref="Mixed"/> wrote.</summary>
-    public static void AssertMixed(ReadOnlyMemory<byte> batch, int count, long baseOffset = 0, RecordBatchReaderOptions? options = null)
+    public static void AssertMixed(
+        ReadOnlyMemory<byte> batch, int count, long baseOffset = 0, RecordBatchReaderOptions? options = null)
     {
         using var reader = new RecordBatchReader(batch, options);
         for (var i = 0; i < count; i++)

@@ -57,7 +57,8 @@ public sealed class GoldenBatchTests
     {
         var batch = Convert.FromBase64String(base64);
         var header = RecordBatch.Validate(batch, fromProducer: true);
-        Assert.Equal((compression, Count, Time, Time + 5), (header.Compression, header.RecordCount, header.BaseTimestamp + 5, header.MaxTimestamp));
+        Assert.Equal((compression, Count), (header.Compression, header.RecordCount));
+        Assert.Equal((Time - 5, Time + 5), (header.BaseTimestamp, header.MaxTimestamp));
         Assert.Equal(compression == CompressionType.Zstd, header.IsTransactional);
         Assert.Equal(compression == CompressionType.None ? -1 : 20, header.LastSequence);
         using var reader = new RecordBatchReader(batch);
@@ -97,7 +98,9 @@ public sealed class GoldenBatchTests
         var headers = record.Headers.ToArray();
         Assert.Equal(i % 7 == 0 ? 3 : 0, headers.Length);
         if (headers.Length == 0) return;
-        Assert.Equal(($"h{i}", "00FF" + Convert.ToHexString(Bytes($"{i}"))), (headers[0].Key, Convert.ToHexString(headers[0].Value.Span)));
-        Assert.Equal(("null", false, "ä", true, 0), (headers[1].Key, headers[1].HasValue, headers[2].Key, headers[2].HasValue, headers[2].Value.Length));
+        Assert.Equal(("h" + i, true), (headers[0].Key, headers[0].HasValue));
+        Assert.Equal([0x00, 0xFF, .. Bytes($"{i}")], headers[0].Value.ToArray());
+        Assert.Equal(("null", false, 0), (headers[1].Key, headers[1].HasValue, headers[1].Value.Length));
+        Assert.Equal(("ä", true, 0), (headers[2].Key, headers[2].HasValue, headers[2].Value.Length));
     }
 }

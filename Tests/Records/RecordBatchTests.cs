@@ -19,7 +19,8 @@ public sealed class RecordBatchTests
             var batch = Mixed(count, compression);
             var header = RecordBatch.Validate(batch, fromProducer: true);
             Assert.Equal(count > 2 ? compression : header.Compression, header.Compression);
-            Assert.Equal((0L, -1, count, count - 1), (header.BaseOffset, header.PartitionLeaderEpoch, header.RecordCount, header.LastOffsetDelta));
+            Assert.Equal((0L, -1), (header.BaseOffset, header.PartitionLeaderEpoch));
+            Assert.Equal((count, count - 1), (header.RecordCount, header.LastOffsetDelta));
             Assert.Equal(batch.Length, header.SizeInBytes);
             AssertMixed(batch, count);
             AssertMixed(batch, count, options: new() { UsePooledMemory = true, CheckCrc = true });
@@ -97,6 +98,8 @@ public sealed class RecordBatchTests
     [InlineData(RecordBatchHeader.MaxTimestampAt, "8000000000000000", ErrorCode.InvalidTimestamp)]
     [InlineData(RecordBatchHeader.ProducerIdAt, "FFFFFFFFFFFFFFFE", ErrorCode.CorruptMessage)]
     [InlineData(RecordBatchHeader.ProducerIdAt, "0000000000000001", ErrorCode.CorruptMessage)]
+    [InlineData(RecordBatchHeader.BaseOffsetAt, "8000000000000000", ErrorCode.CorruptMessage)]
+    [InlineData(RecordBatchHeader.BaseOffsetAt, "7FFFFFFFFFFFFFFD", ErrorCode.CorruptMessage)]
     [InlineData(RecordBatchHeader.RecordCountAt, "FFFFFFFF", ErrorCode.CorruptMessage)]
     [InlineData(RecordBatchHeader.RecordCountAt, "7FFFFFFF", ErrorCode.CorruptMessage)]
     public void A_header_that_makes_no_sense_is_refused_for_what_it_is(int at, string hex, ErrorCode expected)
@@ -104,7 +107,7 @@ public sealed class RecordBatchTests
         var batch = Mixed(3);
         Convert.FromHexString(hex).CopyTo(batch, at);
         if (at != RecordBatchHeader.CrcAt) RecordBatch.WriteCrc(batch);
-        Assert.Equal(expected, Refused(() => RecordBatch.Validate(batch)).Error);
+        Assert.Equal(expected, Refused(() => RecordBatch.Validate(batch, fromProducer: true)).Error);
     }
 
     [Fact]
@@ -149,6 +152,35 @@ public sealed class RecordBatchTests
         var noProducer = Mixed(3);
         noProducer[RecordBatchHeader.AttributesAt + 1] |= (byte)RecordBatchHeader.TransactionalMask;
         Assert.Equal(ErrorCode.InvalidRecord, Refused(() => RecordBatch.Validate(WithCrc(noProducer), fromProducer: true)).Error);
+    }
+
+    [Fact]
+    public void A_sequence_number_without_a_producer_passes_as_some_clients_write_it()
+    {
+        var batch = Mixed(3);
+        batch.AsSpan(RecordBatchHeader.BaseSequenceAt, 4).Clear();
+        Assert.Equal(-1, RecordBatch.Validate(WithCrc(batch), fromProducer: true).LastSequence);
+    }
+
+    [Fact]
+    public void Control_batches_are_not_for_producers()
+    {
+        var marker = ControlRecords.WriteEndTransaction(Time, 1, 0, default);
+        RecordBatch.Validate(marker);
+        Assert.Equal(ErrorCode.InvalidRecord, Refused(() => RecordBatch.Validate(marker, fromProducer: true)).Error);
+    }
+
+    [Fact]
+    public void A_fault_is_handed_on_as_it_would_be_thrown()
+    {
+        var batch = Mixed(3);
+        Assert.True(RecordBatch.TryValidate(batch, out var header, out var fault));
+        Assert.Equal((3, null), (header.RecordCount, fault));
+        batch[^1] ^= 1;
+        Assert.False(RecordBatch.TryValidate(batch, out header, out fault));
+        Assert.Equal((3, ErrorCode.CorruptMessage), (header.RecordCount, fault!.Error));
+        Assert.False(RecordBatch.TryValidate(batch.AsSpan(..^1), out _, out fault));
+        Assert.Contains($"says it has {batch.Length} bytes, but {batch.Length - 1}", fault!.Message, StringComparison.Ordinal);
     }
 
     [Fact]

@@ -59,13 +59,14 @@ public sealed class DataDirectory : IDisposable
     /// <summary>Lets go of the directory.</summary>
     public void Dispose() => _lock.Dispose();
 
-    /// <summary>A directory whose own entry is lost with the power takes all that is in it along, however well that is synced.</summary>
+    // A directory that a power loss takes away takes all that was acknowledged with it.
     private static void CreateDurably(IFileSystem fileSystem, string path)
     {
-        if (fileSystem.DirectoryExists(path) || System.IO.Path.GetDirectoryName(path) is not { } parent) return;
-        CreateDurably(fileSystem, parent);
+        if (fileSystem.DirectoryExists(path)) return;
+        var parent = System.IO.Path.GetDirectoryName(path);
+        if (parent is not null) CreateDurably(fileSystem, parent);
         fileSystem.CreateDirectory(path);
-        fileSystem.FlushDirectory(parent);
+        if (parent is not null) fileSystem.FlushDirectory(parent);
     }
 
     private static ILogFile TakeLock(IFileSystem fileSystem, string path)

@@ -36,9 +36,16 @@ internal sealed class LogLoader(LogEnvironment environment, LogConfig config, Lo
         var epochs = LeaderEpochCache.Load(_fileSystem, _directory, out var epochProblem);
         if (epochProblem is not null) _notes.Add(epochProblem);
 
-        var recovery = new LogRecovery(segments, config, hints.RecoveryPoint ?? 0, _rebuilt);
-        if (!isNew) recovery.Run();
-        var isDirty = isNew || recovery.RemovedSegments;
+        var recovery = new LogRecovery(
+            segments, config, hints.RecoveryPoint, _rebuilt, () => _fileSystem.FlushDirectory(_directory));
+        if (!isNew)
+        {
+            recovery.Run();
+            // What a killed process created may be in memory only, and from now on it counts as durable.
+            if (!hints.CleanShutdown) _fileSystem.FlushDirectory(_directory);
+        }
+
+        var isDirty = isNew;
         var endOffset = isNew ? segments[0].BaseOffset : recovery.LogEndOffset;
         if (recovery.NeedsNewSegment)
         {

@@ -8,8 +8,10 @@ namespace OrleansLog.Engine.Storage;
 /// recovery point is another thing: those records were acknowledged, so nothing is cut and no offset is given out again; the
 /// region is reported and refused to readers, and the log goes on behind it.
 /// </summary>
-internal sealed class LogRecovery(List<LogSegment> segments, LogConfig config, long recoveryPoint, List<string> rebuilt)
+internal sealed class LogRecovery(
+    List<LogSegment> segments, LogConfig config, long? knownRecoveryPoint, List<string> rebuilt, Action flushDirectory)
 {
+    private readonly long _recoveryPoint = knownRecoveryPoint ?? 0;
     private readonly List<CorruptRegion> _regions = [];
     private long _bytesScanned;
     private long _bytesCut;
@@ -22,13 +24,10 @@ internal sealed class LogRecovery(List<LogSegment> segments, LogConfig config, l
     /// <summary>Whether the last segment ends in damage that must stay, so that nothing may be appended to it.</summary>
     public bool NeedsNewSegment { get; private set; }
 
-    /// <summary>Whether files were deleted.</summary>
-    public bool RemovedSegments { get; private set; }
-
     /// <summary>What was found; to be completed with what else is known.</summary>
     public RecoveryReport Report => new()
     {
-        RecoveryPoint = recoveryPoint,
+        RecoveryPoint = _recoveryPoint,
         SegmentsScanned = _scanned,
         BytesScanned = _bytesScanned,
         BytesCut = _bytesCut,
@@ -39,19 +38,18 @@ internal sealed class LogRecovery(List<LogSegment> segments, LogConfig config, l
     /// <summary>Checks, cuts and leaves the last segment ready for appends.</summary>
     public void Run()
     {
-        var first = segments.FindLastIndex(segment => segment.BaseOffset <= recoveryPoint);
+        var first = segments.FindLastIndex(segment => segment.BaseOffset <= _recoveryPoint);
         if (first < 0) first = 0;
         LogEndOffset = segments[first].BaseOffset;
         for (var i = first; i < segments.Count; i++)
         {
+            if (i > first && !ContinuesAt(segments[i])) break;
             var isLast = i == segments.Count - 1;
-            var isWhole = Scan(segments[i], i == first, isLast);
-            if (!isWhole) RemoveFrom(i + 1);
-            if (!isLast && isWhole) segments[i].SealIndexes();
+            if (Scan(segments[i], i == first, isLast) && !isLast) segments[i].SealIndexes();
         }
     }
 
-    // False when the segment was cut.
+    // False when the segment was cut, and so is the last one now.
     private bool Scan(LogSegment segment, bool isFirst, bool isLast)
     {
         var start = isFirst ? Resume(segment) : 0;
@@ -70,7 +68,7 @@ internal sealed class LogRecovery(List<LogSegment> segments, LogConfig config, l
                     segment.Note(walker.Header, (int)walker.Position, config.IndexIntervalBytes);
                     LogEndOffset = walker.ExpectedOffset;
                 }
-                else if (walker.IsDamage && walker.FirstOffset < recoveryPoint && !IsPadding(walker))
+                else if (walker.IsDamage && walker.FirstOffset < _recoveryPoint && !IsPadding(walker))
                 {
                     Keep(segment, walker, isLast);
                 }
@@ -85,7 +83,7 @@ internal sealed class LogRecovery(List<LogSegment> segments, LogConfig config, l
         _bytesScanned += segment.SizeInBytes - start;
         if (start == 0) segment.EndRebuild();
         // The bytes may be in the page cache only, and from now on they count as durable.
-        if (isCut || LogEndOffset > recoveryPoint) segment.File.Flush();
+        if (isCut || LogEndOffset > _recoveryPoint) segment.File.Flush();
         return !isCut;
     }
 
@@ -102,7 +100,7 @@ internal sealed class LogRecovery(List<LogSegment> segments, LogConfig config, l
 
         segment.Offsets.TryGet(size, out var offsets);
         segment.Times.TryGet(size, out var times);
-        var count = OffsetIndex.CountUpTo(offsets, recoveryPoint - 1 - segment.BaseOffset);
+        var count = OffsetIndex.CountUpTo(offsets, _recoveryPoint - 1 - segment.BaseOffset);
         if (count == 0) return 0;
         var entry = offsets[count - 1];
         var timeCount = 0;
@@ -128,14 +126,39 @@ internal sealed class LogRecovery(List<LogSegment> segments, LogConfig config, l
         return scanner.MoveNext() && scanner.Header.LastOffset == segment.BaseOffset + entry.RelativeOffset;
     }
 
+    // Closed segments are flushed later than the next one is made, so a power loss may leave a gap between the two. Offsets of a log
+    // that is not compacted are dense: what stands behind the gap was never acknowledged. In a log that came from elsewhere,
+    // without a recovery point, a gap may have another reason; there only an empty segment goes.
+    private bool ContinuesAt(LogSegment next)
+    {
+        if (next.BaseOffset <= LogEndOffset || config.IsCompacted || (knownRecoveryPoint is null && next.SizeInBytes > 0)) return true;
+        if (LogEndOffset < _recoveryPoint)
+        {
+            var previous = segments[segments.IndexOf(next) - 1];
+            _regions.Add(new CorruptRegion(
+                previous.LogPath, previous.SizeInBytes, 0, LogEndOffset, next.BaseOffset, "the end of the segment is missing"));
+            return true;
+        }
+
+        _cutReason = FormattableString.Invariant(
+            $"'{Path.GetFileName(next.LogPath)}' begins beyond offset {LogEndOffset}, where the segment before it ends");
+        var last = segments[segments.IndexOf(next) - 1];
+        RemoveBehind(last);
+        // It was closed, and is the one to be appended to now.
+        if (!last.Offsets.IsOpen) SegmentIndexer.Rebuild(last, long.MaxValue, config.IndexIntervalBytes, seal: false);
+        return false;
+    }
+
+    private bool IsDense => !config.IsCompacted && knownRecoveryPoint is not null;
+
     // The base offset of the very last batch has no neighbour that could contradict it. A log that is not compacted has no gaps.
     private bool IsStrayOffset(SegmentWalker walker, bool isLast) =>
-        isLast && !config.IsCompacted && walker.NextPosition == walker.EndPosition && LogEndOffset >= recoveryPoint
+        isLast && IsDense && walker.NextPosition == walker.EndPosition && LogEndOffset >= _recoveryPoint
         && walker.Position > 0 && walker.FirstOffset > LogEndOffset;
 
     // Zeros behind the last flushed record are room that was reserved and never used.
     private bool IsPadding(SegmentWalker walker) =>
-        walker.IsTail && walker.Fault == BatchFault.Zeros && walker.FirstOffset >= recoveryPoint;
+        walker.IsTail && walker.Fault == BatchFault.Zeros && walker.FirstOffset >= _recoveryPoint;
 
     private void Keep(LogSegment segment, SegmentWalker walker, bool isLast)
     {
@@ -152,7 +175,7 @@ internal sealed class LogRecovery(List<LogSegment> segments, LogConfig config, l
 
     // A recovery point is a text in a file: it is believed no further than the damaged bytes can have held records.
     private long EndBehind(SegmentWalker walker) => Math.Min(
-        recoveryPoint, walker.FirstOffset + Math.Max(walker.NextPosition - walker.Position, RecordBatchHeader.Size));
+        _recoveryPoint, walker.FirstOffset + Math.Max(walker.NextPosition - walker.Position, RecordBatchHeader.Size));
 
     private void Cut(LogSegment segment, SegmentWalker walker)
     {
@@ -160,18 +183,21 @@ internal sealed class LogRecovery(List<LogSegment> segments, LogConfig config, l
         _bytesCut += bytes;
         _cutReason = FormattableString.Invariant(
             $"{(walker.IsDamage ? walker.Fault : BatchFault.BadOffset).Describe()} at {walker.Position} of '{Path.GetFileName(segment.LogPath)}'");
+        RemoveBehind(segment);
         segment.CutTo((int)walker.Position);
     }
 
-    private void RemoveFrom(int index)
+    // The newest first, and for good before the cut: one that came back after another crash would stand behind a gap.
+    private void RemoveBehind(LogSegment last)
     {
-        segments[index - 1].LimitOffset = long.MaxValue;
-        for (var i = segments.Count - 1; i >= index; i--)
+        last.LimitOffset = long.MaxValue;
+        if (segments[^1] == last) return;
+        for (; segments[^1] != last; segments.RemoveAt(segments.Count - 1))
         {
-            _bytesCut += segments[i].SizeInBytes;
-            segments[i].Retire(deleteFiles: true);
-            segments.RemoveAt(i);
-            RemovedSegments = true;
+            _bytesCut += segments[^1].SizeInBytes;
+            segments[^1].Retire(deleteFiles: true);
         }
+
+        flushDirectory();
     }
 }

@@ -14,7 +14,6 @@ public sealed class LogSegment
     private readonly string _directory;
     private readonly Lock _writerLock;
     private readonly Lock _gate = new();
-    private readonly Lock _repair = new();
     private ILogFile? _file;
     private int _leases = 1;
     private bool _retired;
@@ -241,18 +240,15 @@ public sealed class LogSegment
     }
 
     /// <summary>
-    /// Makes the indexes anew from the log, unless somebody did since <paramref name="seenVersion"/>. With a lease held; not
-    /// with the writer lock held by another thread that waits for this one.
+    /// Makes the indexes anew from the log, unless somebody did since <paramref name="seenVersion"/>. With a lease held. Appends wait
+    /// meanwhile, because the segment may be the active one, or become it by a truncation.
     /// </summary>
     internal void RepairIndexes(int seenVersion, int intervalBytes = SegmentIndexer.DefaultIntervalBytes)
     {
-        lock (_repair)
+        lock (_writerLock)
         {
             if (_indexVersion != seenVersion) return;
-            if (Offsets.IsOpen)
-                lock (_writerLock) SegmentIndexer.Rebuild(this, LimitOffset, intervalBytes, seal: false);
-            else
-                SegmentIndexer.Rebuild(this, LimitOffset, intervalBytes, seal: true);
+            SegmentIndexer.Rebuild(this, LimitOffset, intervalBytes, seal: !Offsets.IsOpen);
             Volatile.Write(ref _indexVersion, seenVersion + 1);
         }
     }
@@ -266,13 +262,33 @@ public sealed class LogSegment
     internal bool AreIndexesFull(int maxIndexBytes) =>
         Offsets.SizeInBytes + OffsetIndex.BytesPerEntry > maxIndexBytes || Times.SizeInBytes + (2 * TimeIndex.BytesPerEntry) > maxIndexBytes;
 
-    /// <summary>Writes the indexes of a segment that is not appended to any more, and lets go of their memory.</summary>
-    internal void SealIndexes()
+    /// <summary>Adds what the indexes of a segment that is not appended to any more end with.</summary>
+    internal void CompleteIndexes()
     {
         // Kafka, too, ends the time index of a closed segment with its greatest timestamp.
         if (Times.IsOpen) Times.AddIfLater(_runningLargest.TimestampMs, _runningLargest.Offset);
-        Offsets.Seal();
-        Times.Seal();
+    }
+
+    /// <summary>Writes what the index files lack, durably.</summary>
+    internal void PersistIndexes()
+    {
+        Offsets.Persist();
+        Times.Persist();
+    }
+
+    /// <summary>Lets go of the memory of indexes that were persisted, as far as it is needed elsewhere.</summary>
+    internal void ReleaseIndexes()
+    {
+        Offsets.Release();
+        Times.Release();
+    }
+
+    /// <summary>Completes, persists and releases the indexes.</summary>
+    internal void SealIndexes()
+    {
+        CompleteIndexes();
+        PersistIndexes();
+        ReleaseIndexes();
     }
 
     /// <summary>Gives back room that was reserved beyond the batches.</summary>

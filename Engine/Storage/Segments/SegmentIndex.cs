@@ -101,13 +101,12 @@ internal abstract class SegmentIndex<T>(IFileSystem fileSystem, string directory
         }
     }
 
-    /// <summary>Persists, and from then on holds the entries only as long as memory is not short.</summary>
-    public void Seal()
+    /// <summary>From now on the entries, persisted before, are held only as long as memory is not short.</summary>
+    public void Release()
     {
-        Persist();
         lock (_gate)
         {
-            if (_entries is not { } entries) return;
+            if (_entries is not { } entries || entries.Count != _persisted) return;
             if (entries.Count > 0) _cached = new WeakReference<AppendOnlyList<T>>(entries);
             Volatile.Write(ref _entries, null);
         }

@@ -15,14 +15,8 @@ internal static class SegmentIndexer
         // Headers alone do not tell where damage begins; in a damaged segment the CRCs have to.
         if (!TryRebuild(segment, limitOffset, intervalBytes, verify: false))
             TryRebuild(segment, limitOffset, intervalBytes, verify: true);
-        if (seal)
-        {
-            segment.SealIndexes();
-            return;
-        }
-
-        segment.Offsets.Persist();
-        segment.Times.Persist();
+        if (seal) segment.SealIndexes();
+        else segment.PersistIndexes();
     }
 
     private static bool TryRebuild(LogSegment segment, long limitOffset, int intervalBytes, bool verify)

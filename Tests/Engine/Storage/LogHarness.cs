@@ -13,9 +13,15 @@ internal sealed class LogHarness : IAsyncDisposable
     public static readonly TopicPartition Partition = new("orders", 3);
     public static readonly Guid TopicId = new("11223344-5566-7788-99aa-bbccddeeff00");
 
-    private LogHarness(FaultyFileSystem disk) => Disk = disk;
+    private LogHarness(FaultyFileSystem disk)
+    {
+        Disk = disk;
+        Files = new GatedFileSystem(disk);
+    }
 
     public FaultyFileSystem Disk { get; }
+
+    public GatedFileSystem Files { get; }
 
     public FakeClock Clock { get; } = new();
 
@@ -34,13 +40,14 @@ internal sealed class LogHarness : IAsyncDisposable
         var harness = new LogHarness(new FaultyFileSystem(seed));
         if (config is not null) harness.Config = config;
         await harness.OpenAsync();
+        await harness.Manager.CheckpointAsync();
         return harness;
     }
 
     public async Task OpenAsync()
     {
         var options = new LogManagerOptions { DataDirectory = DataDirectory, FlushThreads = 1, ConcurrentOpens = 1 };
-        Manager = await LogManager.OpenAsync(options, Disk, Clock, NullLogger.Instance);
+        Manager = await LogManager.OpenAsync(options, Files, Clock, NullLogger.Instance);
         Log = await Manager.OpenLogAsync(Partition, TopicId, Config);
     }
 
@@ -55,12 +62,10 @@ internal sealed class LogHarness : IAsyncDisposable
     /// <summary>A crash, and a start.</summary>
     public async Task CrashAsync(CrashKind kind, int? seed = null, Action? between = null)
     {
-        var crashed = Manager;
+        // The process that died leaves a flush thread behind, which has nothing to do any more.
         Disk.Crash(kind, seed);
         between?.Invoke();
         await OpenAsync();
-        // Only ends the threads of the process that died: all its files are gone.
-        await crashed.DisposeAsync();
     }
 
     /// <summary>Closes the log alone and opens it again.</summary>
