@@ -37,6 +37,7 @@ public sealed partial class LogManager : IAsyncDisposable
         _flushes = new FlushScheduler(options.FlushThreads, time);
         _opening = new SemaphoreSlim(options.ConcurrentOpens);
         FindPartitions();
+        StartBackground();
     }
 
     /// <summary>Whose data the directory holds.</summary>
@@ -247,6 +248,7 @@ public sealed partial class LogManager : IAsyncDisposable
         }
 
         _checkpoints.Forget(partition);
+        _cleaner!.Forget(partition);
         return true;
     });
 

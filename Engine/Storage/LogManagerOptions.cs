@@ -25,4 +25,10 @@ public sealed record LogManagerOptions
 
     /// <summary>Bounds on what is remembered of idempotent producers.</summary>
     public ProducerStateOptions Producers { get; init; } = new();
+
+    /// <summary>How often old segments are looked for.</summary>
+    public TimeSpan RetentionInterval { get; init; } = TimeSpan.FromMinutes(5);
+
+    /// <summary>Bounds of compaction, and how often it looks for work.</summary>
+    public LogCleanerOptions Cleaner { get; init; } = new();
 }

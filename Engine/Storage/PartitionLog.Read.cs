@@ -48,48 +48,64 @@ public sealed partial class PartitionLog
     public TimestampOffset? LookupByTimestamp(long timestampMs, long upToOffset = long.MaxValue)
     {
         upToOffset = Math.Min(upToOffset, LogEndOffset);
-        foreach (var segment in Segments)
+        return OverSegments(segments =>
         {
-            if (segment.BaseOffset >= upToOffset) break;
-            if (!segment.TryAcquire()) continue;
-            try
+            foreach (var segment in segments)
             {
-                if (segment.LargestTimestamp().TimestampMs < timestampMs) continue;
-                if (SegmentTimes.Find(segment, timestampMs, LogStartOffset, upToOffset) is { } found) return found;
+                if (segment.BaseOffset >= upToOffset) break;
+                var found = Leased(segment, leased => leased.LargestTimestamp().TimestampMs < timestampMs
+                    ? null : SegmentTimes.Find(leased, timestampMs, LogStartOffset, upToOffset));
+                if (found is not null) return found;
             }
-            catch (OrleansLogException gone) when (gone.Error == ErrorCode.OffsetNotAvailable)
-            {
-                // Deleted under the search, and so not to be found.
-            }
-            finally
-            {
-                segment.Release();
-            }
-        }
 
-        return null;
+            return null;
+        });
     }
 
     /// <summary>The record with the greatest timestamp (the first of those that have it); null when the log is empty.</summary>
     /// <exception cref="OrleansLogException"><see cref="ErrorCode.KafkaStorageError"/>.</exception>
     public TimestampOffset? MaxTimestamp()
     {
-        var largest = TimestampOffset.None;
-        foreach (var segment in Segments)
+        var largest = OverSegments(segments =>
         {
-            if (!segment.TryAcquire()) continue;
-            try
+            var largest = TimestampOffset.None;
+            foreach (var segment in segments)
             {
-                var candidate = segment.LargestTimestamp();
+                var candidate = Leased(segment, leased => leased.LargestTimestamp());
                 if (candidate.TimestampMs > largest.TimestampMs) largest = candidate;
             }
-            finally
+
+            return largest;
+        });
+        return largest.TimestampMs < 0 ? null : LookupByTimestamp(largest.TimestampMs);
+    }
+
+    // Begins again when a segment was deleted or replaced on the way.
+    private T OverSegments<T>(Func<LogSegment[], T> search)
+    {
+        for (var attempt = 1; ; attempt++)
+        {
+            try
             {
-                segment.Release();
+                return search(Volatile.Read(ref _segments));
+            }
+            catch (OrleansLogException gone) when (gone.Error == ErrorCode.OffsetNotAvailable && attempt < ReadAttempts)
+            {
             }
         }
+    }
 
-        return largest.TimestampMs < 0 ? null : LookupByTimestamp(largest.TimestampMs);
+    private static T Leased<T>(LogSegment segment, Func<LogSegment, T> action)
+    {
+        if (!segment.TryAcquire()) throw new OrleansLogException(ErrorCode.OffsetNotAvailable, $"Segment '{segment.LogPath}' is gone; retry.");
+        try
+        {
+            return action(segment);
+        }
+        finally
+        {
+            segment.Release();
+        }
     }
 
     private static LogRead? TryRead(

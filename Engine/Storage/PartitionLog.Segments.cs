@@ -84,41 +84,38 @@ public sealed partial class PartitionLog
         return offset;
     }
 
+    /// <summary>Begins the segment that compaction makes of <paramref name="sources"/>, beside the log.</summary>
+    internal LogSegment BeginReplacement(IReadOnlyList<LogSegment> sources) =>
+        LogSegment.CreateCleaned(_fileSystem, _directory, sources[0].BaseOffset, sources[0].CreatedAtMs, _appendLock);
+
     /// <summary>
-    /// Puts one cleaned segment in the place of several neighbouring ones that it was made from. The active segment is not among
-    /// them. The cleaned files (<c>.log.cleaned</c>, <c>.index.cleaned</c>, <c>.timeindex.cleaned</c>, named after the first
-    /// source's base offset) must be complete and flushed; they take their places here, crash-safely: until the rename to
-    /// <c>.swap</c> the old segments count, from then on the new one does, whatever happens.
+    /// Puts a cleaned segment in the place of several neighbouring ones that it was made from. The active segment is not among
+    /// them. Its file must be complete and flushed; it takes its place here, crash-safely: until the rename to <c>.swap</c> the old
+    /// segments count, from then on the new one does, whatever happens. Readers see either the ones or the other.
     /// </summary>
-    /// <returns>The segment that took the place.</returns>
     /// <exception cref="OrleansLogException">The sources are no longer neighbours in the log
     /// (<see cref="ErrorCode.InvalidRequest"/>), the log is offline or closed, or the disk failed just now.</exception>
-    internal LogSegment ReplaceSegments(IReadOnlyList<LogSegment> sources)
+    internal void ReplaceSegments(IReadOnlyList<LogSegment> sources, LogSegment replacement)
     {
-        LogSegment? replacement = null;
         lock (_appendLock)
         {
             ThrowIfUnusable();
             var at = Array.IndexOf(_segments, sources[0]);
             if (at < 0 || at + sources.Count >= _segments.Length || !sources.SequenceEqual(_segments.Skip(at).Take(sources.Count)))
                 throw new OrleansLogException(ErrorCode.InvalidRequest, $"The segments of {Partition} changed while they were cleaned.");
-            Guarded("Replacing cleaned segments", () => replacement = Swap(sources, at));
+            Guarded("Replacing cleaned segments", () => Swap(sources, replacement, at));
         }
-
-        return replacement!;
     }
 
-    private LogSegment Swap(IReadOnlyList<LogSegment> sources, int at)
+    private void Swap(IReadOnlyList<LogSegment> sources, LogSegment replacement, int at)
     {
-        var baseOffset = sources[0].BaseOffset;
-        SegmentSwap.Commit(_fileSystem, _directory, baseOffset);
-        foreach (var source in sources) source.Retire(deleteFiles: true);
-        SegmentSwap.Finish(_fileSystem, _directory, baseOffset);
-        var replacement = LogSegment.Open(_fileSystem, _directory, baseOffset, NowMs, _appendLock);
+        SegmentSwap.Commit(_fileSystem, _directory, replacement.BaseOffset);
         replacement.LimitOffset = _segments[at + sources.Count].BaseOffset;
-        LogSegment[] segments = [.. _segments.AsSpan(0, at), replacement, .. _segments.AsSpan(at + sources.Count)];
-        Volatile.Write(ref _segments, segments);
-        return replacement;
+        // Readers find it from here on: its file is open whatever its name, and its indexes are in memory.
+        Volatile.Write(ref _segments, [.. _segments.AsSpan(0, at), replacement, .. _segments.AsSpan(at + sources.Count)]);
+        foreach (var source in sources) source.Retire(deleteFiles: true);
+        SegmentSwap.Finish(_fileSystem, _directory, replacement.BaseOffset);
+        replacement.SealIndexes();
     }
 
     private int CountDeletable(long upToOffset, Func<LogSegment, LogSegment?, bool> shouldDelete, out LogSegment? first)

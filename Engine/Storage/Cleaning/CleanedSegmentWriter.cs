@@ -1,38 +1,20 @@
 using System.Buffers;
-using System.Buffers.Binary;
 using OrleansLog.Records;
 
 namespace OrleansLog.Engine.Storage;
 
 /// <summary>
-/// Writes the files of a cleaned segment, under names that mean nothing after a crash: <c>.log.cleaned</c> and its indexes.
-/// One thread at a time.
+/// Fills the segment that takes the place of those compaction reads, in large writes, noting each batch in its indexes. Whoever
+/// does not hand the segment over to the log discards it. One thread.
 /// </summary>
-internal sealed class CleanedSegmentWriter : IDisposable
+internal sealed class CleanedSegmentWriter(IFileSystem fileSystem, LogSegment segment, int indexIntervalBytes) : IDisposable
 {
     private const int BufferBytes = 1024 * 1024;
-    private static readonly string[] s_suffixes = [LogFileNames.Log, LogFileNames.OffsetIndex, LogFileNames.TimeIndex];
-
-    private readonly IFileSystem _fileSystem;
-    private readonly string _directory;
-    private readonly long _baseOffset;
-    private readonly int _indexIntervalBytes;
-    private readonly ILogFile _file;
-    private readonly List<OffsetIndexEntry> _offsets = [];
-    private readonly List<TimeIndexEntry> _times = [];
     private byte[] _buffer = ArrayPool<byte>.Shared.Rent(BufferBytes);
     private int _buffered;
-    private int _bytesSinceIndexEntry;
-    private TimestampOffset _largest = TimestampOffset.None;
 
-    public CleanedSegmentWriter(IFileSystem fileSystem, string directory, long baseOffset, int indexIntervalBytes)
-    {
-        _fileSystem = fileSystem;
-        _directory = directory;
-        _baseOffset = baseOffset;
-        _indexIntervalBytes = indexIntervalBytes;
-        _file = fileSystem.OpenFile(PathOf(LogFileNames.Log), FileOpenMode.Create);
-    }
+    /// <summary>The segment.</summary>
+    public LogSegment Segment => segment;
 
     /// <summary>Bytes of batches so far.</summary>
     public int SizeInBytes { get; private set; }
@@ -42,11 +24,12 @@ internal sealed class CleanedSegmentWriter : IDisposable
     public void Append(ReadOnlySpan<byte> batch)
     {
         RecordBatchHeader.TryRead(batch, out var header);
-        Note(header);
+        var size = checked(SizeInBytes + batch.Length);
+        segment.Note(header, SizeInBytes, indexIntervalBytes);
         if (_buffered + batch.Length > BufferBytes) Drain();
         if (batch.Length > BufferBytes)
         {
-            _file.Write(batch, SizeInBytes);
+            segment.File.Write(batch, SizeInBytes);
         }
         else
         {
@@ -54,81 +37,35 @@ internal sealed class CleanedSegmentWriter : IDisposable
             _buffered += batch.Length;
         }
 
-        SizeInBytes = checked(SizeInBytes + batch.Length);
+        SizeInBytes = size;
     }
 
-    /// <summary>Writes what is left and the indexes, and makes all of it durable.</summary>
+    /// <summary>Writes what is left and makes all of it durable; the segment is complete then.</summary>
     public void Finish()
     {
         Drain();
-        _file.Flush();
-        AddTime(_largest);
-        var offsets = new byte[_offsets.Count * OffsetIndex.BytesPerEntry];
-        for (var i = 0; i < _offsets.Count; i++)
-        {
-            BinaryPrimitives.WriteInt32BigEndian(offsets.AsSpan(i * OffsetIndex.BytesPerEntry), _offsets[i].RelativeOffset);
-            BinaryPrimitives.WriteInt32BigEndian(offsets.AsSpan((i * OffsetIndex.BytesPerEntry) + 4), _offsets[i].Position);
-        }
-
-        var times = new byte[_times.Count * TimeIndex.BytesPerEntry];
-        for (var i = 0; i < _times.Count; i++)
-        {
-            BinaryPrimitives.WriteInt64BigEndian(times.AsSpan(i * TimeIndex.BytesPerEntry), _times[i].TimestampMs);
-            BinaryPrimitives.WriteInt32BigEndian(times.AsSpan((i * TimeIndex.BytesPerEntry) + 8), _times[i].RelativeOffset);
-        }
-
-        Write(LogFileNames.OffsetIndex, offsets);
-        Write(LogFileNames.TimeIndex, times);
+        segment.File.Flush();
+        segment.Publish(SizeInBytes);
     }
 
-    /// <summary>Deletes the files, for a pass that came to nothing.</summary>
+    /// <summary>Closes the segment and deletes its file, when it is not to take any place.</summary>
     public void Discard()
     {
-        Dispose();
-        foreach (var suffix in s_suffixes) _fileSystem.DeleteFile(PathOf(suffix));
+        segment.Close();
+        fileSystem.DeleteFile(segment.LogPath + LogFileNames.Cleaned);
     }
 
-    /// <summary>Closes the files; they stay.</summary>
+    /// <summary>Returns the buffer to the pool.</summary>
     public void Dispose()
     {
-        _file.Dispose();
         var buffer = _buffer;
         _buffer = [];
         if (buffer.Length > 0) ArrayPool<byte>.Shared.Return(buffer);
     }
 
-    // As an active segment does, so that a cleaned one is found through its indexes in the same way.
-    private void Note(in RecordBatchHeader header)
-    {
-        if (header.MaxTimestamp > _largest.TimestampMs) _largest = new TimestampOffset(header.MaxTimestamp, header.LastOffset);
-        if (_bytesSinceIndexEntry > _indexIntervalBytes)
-        {
-            _offsets.Add(new OffsetIndexEntry((int)(header.LastOffset - _baseOffset), SizeInBytes));
-            AddTime(_largest);
-            _bytesSinceIndexEntry = 0;
-        }
-
-        _bytesSinceIndexEntry += (int)header.SizeInBytes;
-    }
-
-    private void AddTime(TimestampOffset largest)
-    {
-        if (largest.TimestampMs < 0 || (_times.Count > 0 && _times[^1].TimestampMs >= largest.TimestampMs)) return;
-        _times.Add(new TimeIndexEntry(largest.TimestampMs, checked((int)(largest.Offset - _baseOffset))));
-    }
-
     private void Drain()
     {
-        if (_buffered > 0) _file.Write(_buffer.AsSpan(0, _buffered), SizeInBytes - _buffered);
+        if (_buffered > 0) segment.File.Write(_buffer.AsSpan(0, _buffered), SizeInBytes - _buffered);
         _buffered = 0;
     }
-
-    private void Write(string suffix, byte[] content)
-    {
-        using var file = _fileSystem.OpenFile(PathOf(suffix), FileOpenMode.Create);
-        file.Write(content, 0);
-        file.Flush();
-    }
-
-    private string PathOf(string suffix) => LogFileNames.PathOf(_directory, _baseOffset, suffix + LogFileNames.Cleaned);
 }

@@ -1,13 +1,12 @@
-using System.Buffers.Binary;
 using System.Runtime.InteropServices;
 using System.Security.Cryptography;
 
 namespace OrleansLog.Engine.Storage;
 
 /// <summary>
-/// The last offset of each key, in memory that is fixed at the start. Keys are told apart by 128 bits of their SHA-256: two keys
-/// that share them would make compaction drop the last value of one, and nobody can find such a pair, not even on purpose.
-/// One thread at a time.
+/// The last offset of each key, in memory that is fixed at the start. Keys are told apart by a hash of 128 bits under a secret
+/// that each map draws anew: two keys that share theirs would make compaction drop the last value of one, and nobody can find
+/// such a pair, not even on purpose. One thread at a time.
 /// </summary>
 internal sealed class KeyOffsetMap
 {
@@ -17,11 +16,15 @@ internal sealed class KeyOffsetMap
     // Three quarters full, a miss probes some eight slots; fuller, it is many more.
     private const int MostFullPercent = 75;
     private readonly Entry[] _slots;
+    private readonly SipHash128 _hash;
 
     /// <summary>Makes a map for <paramref name="maxKeys"/> keys, from 1.</summary>
     public KeyOffsetMap(int maxKeys)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(maxKeys, 1);
+        Span<ulong> secret = stackalloc ulong[2];
+        RandomNumberGenerator.Fill(MemoryMarshal.AsBytes(secret));
+        _hash = new SipHash128(secret[0], secret[1]);
         MaxKeys = maxKeys;
         _slots = new Entry[checked((int)Math.Min(((long)maxKeys * 100 / MostFullPercent) + 1, Array.MaxLength))];
     }
@@ -58,10 +61,7 @@ internal sealed class KeyOffsetMap
 
     private ref Entry Find(ReadOnlySpan<byte> key, out ulong high, out ulong low)
     {
-        Span<byte> hash = stackalloc byte[SHA256.HashSizeInBytes];
-        SHA256.HashData(key, hash);
-        high = BinaryPrimitives.ReadUInt64LittleEndian(hash);
-        low = BinaryPrimitives.ReadUInt64LittleEndian(hash[8..]);
+        (high, low) = _hash.Compute(key);
         var at = (int)Math.BigMul(high, (ulong)_slots.Length, out _);
         while (true)
         {

@@ -126,7 +126,9 @@ internal sealed class LogCleaner
         {
             return Clean(plan, cancellationToken);
         }
-        catch (Exception failure) when (failure is OrleansLogException or IOException)
+#pragma warning disable CA1031 // whatever is wrong with one log, the others are to be compacted
+        catch (Exception failure) when (failure is not OperationCanceledException)
+#pragma warning restore CA1031
         {
             LeaveAlone(plan.Log, failure);
             return null;

@@ -95,7 +95,7 @@ internal sealed class SegmentCompactor : IDisposable
     private void Compact(IReadOnlyList<LogSegment> group, long endOffset, CancellationToken cancellationToken)
     {
         using var writer = new CleanedSegmentWriter(
-            _fileSystem, _plan.Log.DirectoryPath, group[0].BaseOffset, _config.IndexIntervalBytes);
+            _fileSystem, _plan.Log.BeginReplacement(group), _config.IndexIntervalBytes);
         try
         {
             var isChanged = group.Count > 1;
@@ -109,8 +109,7 @@ internal sealed class SegmentCompactor : IDisposable
                 });
             }
 
-            var before = group.Sum(segment => (long)segment.SizeInBytes);
-            _bytesBefore += before;
+            _bytesBefore += group.Sum(segment => (long)segment.SizeInBytes);
             _bytesAfter += writer.SizeInBytes;
             if (!isChanged)
             {
@@ -119,15 +118,14 @@ internal sealed class SegmentCompactor : IDisposable
             }
 
             writer.Finish();
+            _plan.Log.ReplaceSegments(group, writer.Segment);
         }
         catch
         {
-            TryDiscard(writer);
+            // A swap that failed took the log offline; which of its steps were done is for the next opening to find out.
+            if (_plan.Log.Offline is null) TryDiscard(writer);
             throw;
         }
-
-        writer.Dispose();
-        _plan.Log.ReplaceSegments(group);
     }
 
     /// <summary>Writes what is left of a batch; answers whether that is anything else than the batch itself.</summary>
@@ -169,13 +167,18 @@ internal sealed class SegmentCompactor : IDisposable
             throw new OrleansLogException(ErrorCode.InvalidRequest, $"Segment '{segment.LogPath}' went away while it was compacted.");
         try
         {
-            using var scanner = new BatchScanner(segment.File, 0, segment.SizeInBytes, verifyCrc: true);
-            while (scanner.MoveNext())
-                if (!visit(scanner.BatchMemory, scanner.Header)) return;
-            if (scanner.Fault == BatchFault.None) return;
-            throw new OrleansLogException(
-                ErrorCode.CorruptMessage,
-                $"{_plan.Log.Partition} is not compacted: '{segment.LogPath}' is damaged at {scanner.Position}: {scanner.Fault.Describe()}.");
+            using var walker = new SegmentWalker(
+                segment.File, 0, segment.SizeInBytes, segment.BaseOffset, segment.LimitOffset, verifyCrc: true);
+            while (walker.MoveNext())
+            {
+                if (walker.IsDamage)
+                {
+                    throw new OrleansLogException(
+                        ErrorCode.CorruptMessage, $"{_plan.Log.Partition} is not compacted, it is damaged: {walker.Describe(segment.LogPath)}.");
+                }
+
+                if (!visit(walker.BatchMemory, walker.Header)) return;
+            }
         }
         finally
         {

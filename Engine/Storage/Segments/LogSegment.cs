@@ -77,6 +77,19 @@ public sealed class LogSegment
         return segment;
     }
 
+    /// <summary>
+    /// Creates the file of a segment that compaction writes beside the log, under a name that means nothing after a crash; see
+    /// <see cref="PartitionLog.ReplaceSegments"/>. Its indexes are in memory until then.
+    /// </summary>
+    internal static LogSegment CreateCleaned(IFileSystem fileSystem, string directory, long baseOffset, long createdAtMs, Lock writerLock)
+    {
+        var segment = new LogSegment(fileSystem, directory, baseOffset, size: 0, createdAtMs, writerLock) { _largest = TimestampOffset.None };
+        segment._file = fileSystem.OpenFile(segment.LogPath + LogFileNames.Cleaned, FileOpenMode.Create);
+        segment.Offsets.Reset();
+        segment.Times.Reset();
+        return segment;
+    }
+
     /// <summary>A segment that is on disk; nothing but the size of its file is read.</summary>
     internal static LogSegment Open(IFileSystem fileSystem, string directory, long baseOffset, long nowMs, Lock writerLock)
     {
@@ -248,6 +261,8 @@ public sealed class LogSegment
         lock (_writerLock)
         {
             if (_indexVersion != seenVersion) return;
+            // Its names may be another segment's by now.
+            if (IsRetired) throw new OrleansLogException(ErrorCode.OffsetNotAvailable, $"Segment '{LogPath}' is gone.");
             SegmentIndexer.Rebuild(this, LimitOffset, intervalBytes, seal: !Offsets.IsOpen);
             Volatile.Write(ref _indexVersion, seenVersion + 1);
         }

@@ -16,6 +16,8 @@ internal static class SegmentSwap
     /// <summary>Renames <c>.swap</c> to the final names, durably; the old segments' files are gone by then, but for their names.</summary>
     public static void Finish(IFileSystem fileSystem, string directory, long baseOffset)
     {
+        // The last trace of the swap must not vanish before its sources have, for good.
+        fileSystem.FlushDirectory(directory);
         MoveAll(fileSystem, directory, baseOffset, LogFileNames.Swap, string.Empty);
         fileSystem.FlushDirectory(directory);
     }

@@ -6,6 +6,20 @@ namespace OrleansLog.Tests.Engine.Cleaning;
 
 public sealed class KeyOffsetMapTests
 {
+    [Theory]
+    [InlineData(0, "A3817F04BA25A8E66DF67214C7550293")]
+    [InlineData(1, "DA87C1D86B99AF44347659119B22FC45")]
+    [InlineData(2, "8177228DA4A45DC7FCA38BDEF60AFFE4")]
+    public void The_hash_is_the_published_one(int length, string expected)
+    {
+        var input = Enumerable.Range(0, length).Select(i => (byte)i).ToArray();
+        var (first, second) = new SipHash128(0x0706050403020100, 0x0f0e0d0c0b0a0908).Compute(input);
+        var bytes = new byte[16];
+        System.Buffers.Binary.BinaryPrimitives.WriteUInt64LittleEndian(bytes, first);
+        System.Buffers.Binary.BinaryPrimitives.WriteUInt64LittleEndian(bytes.AsSpan(8), second);
+        Assert.Equal(expected, Convert.ToHexString(bytes));
+    }
+
     [Fact]
     public void It_agrees_with_a_dictionary_over_random_puts()
     {
