@@ -9,17 +9,23 @@ namespace OrleansLog.Silo;
 internal static class SettingNames
 {
     /// <summary>Checks the names in a section, and in those below it, against the properties of the options bound from it.</summary>
+    /// <param name="section">The section.</param>
+    /// <param name="options">The types of the options bound from it.</param>
+    /// <param name="subsections">The types of options that are bound from sections below it by themselves, by their names.</param>
     /// <exception cref="StartupException">A setting is unknown; the message names the nearest one.</exception>
-    public static void Check(IConfigurationSection section, params Type[] options)
+    public static void Check(
+        IConfigurationSection section, IEnumerable<Type> options, IEnumerable<KeyValuePair<string, Type>> subsections)
     {
         var known = options
             .SelectMany(type => type.GetProperties(BindingFlags.Public | BindingFlags.Instance))
-            .ToDictionary(property => property.Name, StringComparer.OrdinalIgnoreCase);
+            .Select(property => KeyValuePair.Create(property.Name, property.PropertyType))
+            .Concat(subsections)
+            .ToDictionary(StringComparer.OrdinalIgnoreCase);
         foreach (var child in section.GetChildren())
         {
-            if (!known.TryGetValue(child.Key, out var property)) throw Unknown(child, known.Keys);
+            if (!known.TryGetValue(child.Key, out var type)) throw Unknown(child, known.Keys);
             // The keys of a dictionary are the user's own, or checked by whoever reads them.
-            if (IsSection(property.PropertyType)) Check(child, property.PropertyType);
+            if (IsSection(type)) Check(child, [type], []);
         }
     }
 

@@ -1,6 +1,7 @@
 using System.Globalization;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.Options;
+using OrleansLog.Engine.Groups;
 using OrleansLog.Grains;
 using OrleansLog.Grains.Options;
 
@@ -38,7 +39,10 @@ internal static class SiloSettings
             throw new StartupException($"The settings cannot be read: {e.Message} {e.InnerException?.Message}".TrimEnd(), e);
         }
 
-        SettingNames.Check(settings.GetSection(Section), typeof(OrleansLogOptions), typeof(SiloOptions));
+        SettingNames.Check(
+            settings.GetSection(Section),
+            [typeof(OrleansLogOptions), typeof(SiloOptions)],
+            [KeyValuePair.Create("Groups", typeof(GroupOptions))]);
         return settings;
     }
 

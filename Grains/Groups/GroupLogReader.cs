@@ -53,8 +53,12 @@ internal sealed class GroupLogReader(IPartitionGrain partition, string groupId, 
             using var records = response.Records;
             end = Math.Max(response.HighWatermark, atLeastTo);
             if (records.Length > 0) ReadBatches(records.Memory);
-            else if (_next < end) throw new OrleansLogException(
-                ErrorCode.CoordinatorLoadInProgress, $"The records of group '{groupId}' from offset {_next} on cannot be read yet.");
+            else _next = response.HighWatermark; // the cleaner may have left nothing up to there
+            if (records.Length == 0 && _next < end)
+            {
+                throw new OrleansLogException(
+                    ErrorCode.CoordinatorLoadInProgress, $"The records of group '{groupId}' from offset {_next} on cannot be read yet.");
+            }
         }
         while (_next < end);
     }
@@ -67,17 +71,27 @@ internal sealed class GroupLogReader(IPartitionGrain partition, string groupId, 
             if (!header.IsControl && header.NextOffset > _next)
             {
                 reader.Reset(batch);
-                while (reader.MoveNext())
-                    if (reader.Current.Offset >= _next) Replay(reader.Current, header);
+                ReadBatch(reader, header);
             }
 
             _next = Math.Max(_next, header.NextOffset);
         }
     }
 
+    private void ReadBatch(RecordBatchReader reader, in RecordBatchHeader header)
+    {
+        while (reader.MoveNext())
+        {
+            ref readonly var record = ref reader.Current;
+            var isOurs = record.HasKey && GroupRecordReader.IsOfGroup(record.Key.Span, _groupUtf8);
+            // A producer writes for one group, so that the first record tells of all.
+            if (!isOurs && header.HasProducerId) return;
+            if (isOurs && record.Offset >= _next) Replay(record, header);
+        }
+    }
+
     private void Replay(in Record record, in RecordBatchHeader header)
     {
-        if (!record.HasKey || !GroupRecordReader.IsOfGroup(record.Key.Span, _groupUtf8)) return;
         FoundAny = true;
         if (header.HasProducerId) (ProducerId, ProducerEpoch) = (header.ProducerId, header.ProducerEpoch);
         ReadOnlySpan<byte> topicId = [];

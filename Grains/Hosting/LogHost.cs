@@ -43,6 +43,7 @@ internal sealed class LogHost(
                     DataDirectory = path,
                     ClusterId = options.Value.ClusterId,
                     NodeId = options.Value.NodeId,
+                    RetentionInterval = options.Value.RetentionCheckInterval,
                 },
                 new PhysicalFileSystem(),
                 time,

@@ -42,6 +42,8 @@ public static class OrleansLogSiloBuilderExtensions
         services.AddSingleton<OpenLogs>();
         services.AddSingleton<PartitionOpener>();
         services.AddSingleton<ProduceBudget>();
+        services.AddSingleton<SiloStopping>();
+        services.AddSingleton<ILifecycleParticipant<ISiloLifecycle>>(provider => provider.GetRequiredService<SiloStopping>());
         services.AddSingleton<IdleLogKeeper>();
         services.AddSingleton<ILifecycleParticipant<ISiloLifecycle>>(provider => provider.GetRequiredService<IdleLogKeeper>());
         services.AddSingleton<ILifecycleParticipant<ISiloLifecycle>, NodeRegistration>();

@@ -1,6 +1,7 @@
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
 using OrleansLog.Engine.Replication;
+using OrleansLog.Grains.Hosting;
 using OrleansLog.Grains.Interfaces;
 using OrleansLog.Records;
 
@@ -15,6 +16,7 @@ internal sealed partial class PartitionGrain(
     PartitionOpener opener,
     OpenLogs logs,
     ProduceBudget budget,
+    SiloStopping stopping,
     Topics.TopicDefaults defaults,
     IOptions<OrleansLogOptions> options,
     TimeProvider time,
@@ -79,19 +81,7 @@ internal sealed partial class PartitionGrain(
     {
         ArgumentNullException.ThrowIfNull(request);
         var leader = (await OpenAsync()).Leader;
-        var maxBytes = Math.Min(request.MaxBytes, options.Value.MaxFetchBytes);
-        var maxWait = TimeSpan.FromMilliseconds(Math.Max(0, request.MaxWaitMs));
-        if (maxWait > options.Value.MaxFetchWait) maxWait = options.Value.MaxFetchWait;
-        var outcome = await Task.Run(
-            () => leader.ReadAsync(
-                request.Offset,
-                maxBytes,
-                request.MinBytes,
-                maxWait,
-                request.ReadCommitted,
-                request.CurrentLeaderEpoch,
-                cancellationToken).AsTask(),
-            cancellationToken);
+        var outcome = await Task.Run(() => ReadAsync(leader, request, cancellationToken), cancellationToken);
         var length = outcome.Records.Length;
         var records = outcome.Records.Detach() is { } rented ? RecordBytes.Own(rented, length) : RecordBytes.Empty;
         return new FetchResponse(
@@ -157,6 +147,30 @@ internal sealed partial class PartitionGrain(
         await logs.DeleteAsync(_partition);
         if (_office.Exists) await _office.ClearAsync();
         DeactivateOnIdle();
+    }
+
+    private async Task<FetchOutcome> ReadAsync(PartitionLeader leader, FetchRequest request, CancellationToken cancellationToken)
+    {
+        var maxBytes = Math.Min(request.MaxBytes, options.Value.MaxFetchBytes);
+        var maxWait = TimeSpan.FromMilliseconds(Math.Max(0, request.MaxWaitMs));
+        if (maxWait > options.Value.MaxFetchWait) maxWait = options.Value.MaxFetchWait;
+        if (maxWait > TimeSpan.Zero)
+        {
+            using var ending = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, stopping.Token);
+            try
+            {
+                return await Read(request.MinBytes, maxWait, ending.Token);
+            }
+            catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
+            {
+                // The silo stops: what there is now is the answer.
+            }
+        }
+
+        return await Read(minBytes: 0, TimeSpan.Zero, cancellationToken);
+
+        ValueTask<FetchOutcome> Read(int minBytes, TimeSpan wait, CancellationToken cancellation) => leader.ReadAsync(
+            request.Offset, maxBytes, minBytes, wait, request.ReadCommitted, request.CurrentLeaderEpoch, cancellation);
     }
 
     /// <summary>The open partition, opened if need be; all who come while it is being opened share the one attempt.</summary>

@@ -38,11 +38,17 @@ public sealed class CatalogTests : IDisposable
     [Fact]
     public async Task Names_that_a_number_parser_takes_for_one_are_different_topics()
     {
-        await using var cluster = await LogCluster.StartAsync(_data.Path);
         string[] names = ["a", "A", "0a", "10", "010", "00000000-0000-0000-0000-00000000000a", "0000000000000000000000000000000A"];
-        for (var i = 0; i < names.Length; i++) await cluster.CreateTopicAsync(names[i], i + 1);
-        for (var i = 0; i < names.Length; i++)
-            Assert.Equal(i + 1, (await cluster.Grains.GetTopic(names[i]).Describe()).Partitions.Count);
+        await using (var cluster = await LogCluster.StartAsync(_data.Path))
+        {
+            for (var i = 0; i < names.Length; i++) await cluster.CreateTopicAsync(names[i], i + 1);
+        }
+
+        await using (var cluster = await LogCluster.StartAsync(_data.Path))
+        {
+            for (var i = 0; i < names.Length; i++)
+                Assert.Equal(i + 1, (await cluster.Grains.GetTopic(names[i]).Describe()).Partitions.Count);
+        }
     }
 
     [Fact]

@@ -95,6 +95,21 @@ public sealed class PartitionTests : IDisposable
     }
 
     [Fact]
+    public async Task A_long_poll_does_not_hold_up_the_stop_of_the_silo()
+    {
+        var cluster = await LogCluster.StartAsync(_data.Path);
+        await cluster.CreateTopicAsync("t");
+        await cluster.Partition("t", 0).Produce(Batches.Request("a"));
+        var started = TimeProvider.System.GetTimestamp();
+        var waiting = cluster.Partition("t", 0).Fetch(new FetchRequest(1, 1000, MaxWaitMs: 25_000));
+        // The call is in the grain once a later one has been answered.
+        await cluster.Partition("t", 0).Describe();
+        await cluster.DisposeAsync();
+        Assert.True(TimeProvider.System.GetElapsedTime(started) < TimeSpan.FromSeconds(20));
+        await waiting.ContinueWith(_ => { }, TaskScheduler.Default);
+    }
+
+    [Fact]
     public async Task Requests_of_an_idempotent_producer_are_put_in_order_and_taken_once()
     {
         await using var cluster = await LogCluster.StartAsync(_data.Path);

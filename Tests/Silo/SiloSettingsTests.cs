@@ -23,6 +23,7 @@ public sealed class SiloSettingsTests : IDisposable
     [InlineData("--OrleansLog:GatewayPort=70000", "OrleansLog:GatewayPort is 70000", "65535")]
     [InlineData("--OrleansLog:GatewayPort=11111", "OrleansLog:SiloPort are both 11111", "different")]
     [InlineData("--OrleansLog:Metadata:Provider=Oracle", "'Oracle'", "OrleansLog:Metadata:Provider")]
+    [InlineData("--OrleansLog:Groups:SesionTimeout=00:00:10", "'OrleansLog:Groups:SesionTimeout'", "SessionTimeout'")]
     [InlineData("--verbose", "'--verbose'", "--OrleansLog:")]
     [InlineData("--OrleansLog:Rack", "'--OrleansLog:Rack'", "no value")]
     public Task One_that_is_wrong_is_named_with_the_fix(string argument, string words, string fix) =>
