@@ -20,8 +20,8 @@ public sealed class OrleansLogClientOptions
     /// Orleans' own.</summary>
     public string ServiceId { get; set; } = ClusterOptions.DefaultServiceId;
 
-    /// <summary>How long <see cref="OrleansLogClient.ConnectAsync"/> tries, until it says that nobody answers. Default: 5 s.</summary>
-    public TimeSpan ConnectTimeout { get; set; } = TimeSpan.FromSeconds(5);
+    /// <summary>How long <see cref="OrleansLogClient.ConnectAsync"/> tries, until it says that nobody answers. Default: 10 s.</summary>
+    public TimeSpan ConnectTimeout { get; set; } = TimeSpan.FromSeconds(10);
 
     /// <summary>How long one call of the admin client may take, all its attempts included, from 1 ms. Default: 30 s.</summary>
     public TimeSpan RequestTimeout { get; set; } = TimeSpan.FromSeconds(30);

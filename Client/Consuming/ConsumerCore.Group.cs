@@ -18,7 +18,7 @@ internal sealed partial class ConsumerCore
 
     public string MemberId => Volatile.Read(ref _membership)?.MemberId ?? "";
 
-    public bool IsDisposed => Volatile.Read(ref _disposal) is not null;
+    public bool IsDisposed => _disposing.IsCancellationRequested;
 
     private GroupIdentity Identity => Volatile.Read(ref _membership)?.Identity ?? GroupIdentity.Outside;
 
@@ -101,7 +101,7 @@ internal sealed partial class ConsumerCore
     {
         await Task.Yield();
         await _disposing.CancelAsync().ConfigureAwait(false);
-        _reader.Set();
+        Right.Post(static () => { }); // so that an enumeration looks up, wherever it is
         var right = await Right.TryAcquireAsync(mayWaitForReader() ? Settings.RequestTimeout : TimeSpan.Zero).ConfigureAwait(false);
         await StopAutoCommitAsync().ConfigureAwait(false);
         var membership = _membership;

@@ -300,12 +300,7 @@ internal sealed class GroupMembership : IAsyncDisposable
             _target = null;
             Volatile.Write(ref _epoch, EpochToJoin);
             _subscriptionChanged = true;
-            var before = _reconciling;
-            _reconciling = BackgroundTask.Run(async () =>
-            {
-                await before.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-                await _core.Right.RunAsync(_core.LoseAllAsync).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-            });
+            _reconciling = Task.WhenAll(_reconciling, _core.Right.RunAsync(_core.LoseAllAsync));
         }
 
         _core.Log.LogWarning(

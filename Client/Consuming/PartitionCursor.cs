@@ -58,6 +58,8 @@ internal sealed class PartitionCursor(TopicPartition partition, LogPosition star
         }
     }
 
+    public bool IsClosed => Volatile.Read(ref _closed);
+
     public bool IsCurrent(int version) => Volatile.Read(ref _version) == version && !Volatile.Read(ref _closed);
 
     /// <summary>Whether another chunk may be fetched.</summary>
@@ -100,6 +102,7 @@ internal sealed class PartitionCursor(TopicPartition partition, LogPosition star
         lock (_gate)
         {
             Volatile.Write(ref _closed, true);
+            _current = null; // it may be being read, so its memory is left to the garbage collector
             DropChunks();
         }
 
@@ -129,7 +132,7 @@ internal sealed class PartitionCursor(TopicPartition partition, LogPosition star
     }
 
     /// <summary>Called by the fetcher with what it brought.</summary>
-    public void Add(FetchedChunk chunk, long highWatermark)
+    public void Add(FetchedChunk chunk, long highWatermark, bool reachesEnd)
     {
         lock (_gate)
         {
@@ -139,7 +142,7 @@ internal sealed class PartitionCursor(TopicPartition partition, LogPosition star
                 return;
             }
 
-            _atEnd = false;
+            _atEnd = reachesEnd;
             Volatile.Write(ref _highWatermark, highWatermark);
             _chunks.Enqueue(chunk);
         }

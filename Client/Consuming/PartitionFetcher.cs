@@ -37,9 +37,8 @@ internal sealed class PartitionFetcher : IAsyncDisposable
     /// <summary>Stops fetching; completes when the loop has ended.</summary>
     public async ValueTask DisposeAsync()
     {
-        _cursor.Close();
+        _cursor.Close(); // at once: nothing of it is handed out from here on
         await _closed.CancelAsync().ConfigureAwait(false);
-        _signal.Set();
         await _loop.ConfigureAwait(false);
         _signal.Dispose();
         _closed.Dispose();
@@ -66,7 +65,7 @@ internal sealed class PartitionFetcher : IAsyncDisposable
 
     private async Task RunAsync()
     {
-        while (!_closed.IsCancellationRequested)
+        while (!_cursor.IsClosed)
         {
             var (start, version) = _cursor.FetchStart;
             using var stop = new VersionedCancellation(version, _closed.Token);
@@ -74,7 +73,7 @@ internal sealed class PartitionFetcher : IAsyncDisposable
             if (!_cursor.IsCurrent(version)) continue;
             try
             {
-                await RunVersionAsync(start, version, stop.Token).ConfigureAwait(false);
+                await RunVersionAsync(start, stop).ConfigureAwait(false);
             }
             catch (OperationCanceledException) when (stop.IsCancellationRequested)
             {
@@ -83,24 +82,30 @@ internal sealed class PartitionFetcher : IAsyncDisposable
             catch (Exception exception)
             {
                 _cursor.Fail(version, exception);
-                while (_cursor.IsCurrent(version) && !_closed.IsCancellationRequested)
+                while (_cursor.IsCurrent(version))
                     await _signal.WaitAsync(Timeout.InfiniteTimeSpan).ConfigureAwait(false);
             }
             finally
             {
                 Volatile.Write(ref _fetching, null);
             }
+
+            await Task.Yield(); // whoever ended that version by a cancellation is not to run the next one
         }
     }
 
-    private async Task RunVersionAsync(LogPosition start, int version, CancellationToken stop)
+    private async Task RunVersionAsync(LogPosition start, VersionedCancellation cancellation)
     {
+        var version = cancellation.Version;
+        var stop = cancellation.Token;
         var offset = await PersistAsync(() => _core.ResolveAsync(_cursor.Partition, start, stop), stop).ConfigureAwait(false);
         _cursor.Resolved(version, offset);
         Task<FetchResponse>? ahead = null;
+        var isFirst = true;
         Task<FetchResponse> NextFetch()
         {
-            var fetch = ahead ?? FetchAsync(offset, stop);
+            // The first fetch does not wait, so that it is soon known where the end is.
+            var fetch = ahead ?? FetchAsync(offset, isFirst ? 0 : Settings.FetchMaxWaitMs, stop);
             ahead = null;
             return fetch;
         }
@@ -123,6 +128,7 @@ internal sealed class PartitionFetcher : IAsyncDisposable
                     continue;
                 }
 
+                isFirst = false;
                 var next = NextOffset(response, offset);
                 if (next == offset)
                 {
@@ -133,20 +139,24 @@ internal sealed class PartitionFetcher : IAsyncDisposable
                 }
 
                 offset = next;
-                if (_cursor.HasRoom) ahead = FetchAsync(offset, stop);
-                Deliver(response, version);
+                if (_cursor.HasRoom) ahead = FetchAsync(offset, Settings.FetchMaxWaitMs, stop);
+                Deliver(response, version, reachesEnd: offset >= EndOf(response));
             }
         }
         finally
         {
-            if (ahead is not null) await DiscardAsync(ahead).ConfigureAwait(false);
+            if (ahead is not null)
+            {
+                await cancellation.CancelAsync().ConfigureAwait(false);
+                await DiscardAsync(ahead).ConfigureAwait(false);
+            }
         }
     }
 
-    private void Deliver(FetchResponse response, int version)
+    private void Deliver(FetchResponse response, int version, bool reachesEnd)
     {
         if (Settings.CheckCrcs) Check(response.Records.Memory);
-        _cursor.Add(new FetchedChunk(_cursor, version, response.Records, Settings.ReaderOptions), EndOf(response));
+        _cursor.Add(new FetchedChunk(_cursor, version, response.Records, Settings.ReaderOptions), EndOf(response), reachesEnd);
     }
 
     private void Check(ReadOnlyMemory<byte> records)
@@ -171,13 +181,13 @@ internal sealed class PartitionFetcher : IAsyncDisposable
         return offset;
     }
 
-    private Task<FetchResponse> FetchAsync(long offset, CancellationToken stop) => _leader
+    private Task<FetchResponse> FetchAsync(long offset, int maxWaitMs, CancellationToken stop) => _leader
         .Fetch(
             new FetchRequest(
                 offset,
                 Settings.FetchBytes(_core.AssignedCount),
                 Settings.FetchMinBytes,
-                Settings.FetchMaxWaitMs,
+                maxWaitMs,
                 Settings.ReadCommitted),
             stop)
         .WaitAsync(Settings.RequestTimeout, Time, stop);

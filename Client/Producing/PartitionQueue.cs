@@ -24,6 +24,7 @@ internal sealed class PartitionQueue(
     private readonly List<ProducerBatch> _setAside = [];
     private readonly AsyncSignal _signal = new(time);
     private ProducerBatch? _open;
+    private long _nextOrdinal = 1;
     private long _retryAt;
     private int _wakeAtBytes;
     private bool _wakeOnReady = true;
@@ -159,7 +160,13 @@ internal sealed class PartitionQueue(
             TakeExpired(now, expired);
             var due = long.MaxValue;
             var batch = ready ? Next(now, out due, out restart) : null;
-            if (batch is not null) InsertInOrder(_inFlight, batch);
+            if (batch is not null)
+            {
+                if (!batch.IsStamped) batch.Ordinal = _nextOrdinal++;
+                InsertInOrder(_inFlight, batch);
+                batch.WasFirst = ReferenceEquals(_inFlight[0], batch);
+            }
+
             wait = batch is null ? WaitFor(now, due) : TimeSpan.Zero;
             return batch;
         }
@@ -216,13 +223,6 @@ internal sealed class PartitionQueue(
         }
     }
 
-    /// <summary>Whether an earlier batch has not come to its end yet.</summary>
-    public bool HasPredecessor(ProducerBatch batch)
-    {
-        lock (_gate)
-            return _inFlight.Exists(other => other.Ordinal < batch.Ordinal) || _retries.Exists(other => other.Ordinal < batch.Ordinal);
-    }
-
     public long Ticks(TimeSpan span) => (long)(span.TotalSeconds * time.TimestampFrequency);
 
     public void Dispose() => _signal.Dispose();
@@ -250,7 +250,9 @@ internal sealed class PartitionQueue(
             return null;
         }
 
-        if (_inFlight.Count >= settings.MaxInFlight) return null;
+        // The leader remembers as many batches as may be in flight: a batch must not be sent while one so far before it may come
+        // to be repeated.
+        if (_inFlight.Count > 0 && _nextOrdinal - _inFlight[0].Ordinal >= settings.MaxInFlight) return null;
         if (_setAside.Count > 0) return Pop(_setAside);
         if (_ready.TryDequeue(out var ready)) return ready;
         _wakeOnReady = true;
@@ -374,11 +376,10 @@ internal sealed class PartitionQueue(
         return first;
     }
 
-    // A batch that was not sent yet comes after all that were.
     private static void InsertInOrder(List<ProducerBatch> batches, ProducerBatch batch)
     {
         var at = batches.Count;
-        while (batch.IsStamped && at > 0 && (batches[at - 1].Ordinal > batch.Ordinal || !batches[at - 1].IsStamped)) at--;
+        while (at > 0 && batches[at - 1].Ordinal > batch.Ordinal) at--;
         batches.Insert(at, batch);
     }
 }

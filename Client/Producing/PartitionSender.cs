@@ -22,7 +22,6 @@ internal sealed class PartitionSender
     private long _producerId = -1;
     private short _epoch;
     private int _nextSequence;
-    private long _nextOrdinal = 1;
 
     public PartitionSender(ProducerCore core, TopicProducer topic, int partition)
     {
@@ -106,12 +105,11 @@ internal sealed class PartitionSender
     {
         try
         {
-            if (!batch.IsStamped)
+            if (batch.NeedsStamp)
             {
                 var count = batch.Builder.RecordCount;
-                if (Settings.Idempotent) batch.Stamp(_nextOrdinal, _producerId, _epoch, _nextSequence);
-                else batch.Stamp(_nextOrdinal, -1, -1, -1);
-                _nextOrdinal++;
+                if (Settings.Idempotent) batch.Stamp(_producerId, _epoch, _nextSequence);
+                else batch.Stamp(-1, -1, -1);
                 _nextSequence = (int)(((long)_nextSequence + count) & int.MaxValue);
             }
 
@@ -183,7 +181,7 @@ internal sealed class PartitionSender
         else Queue.Retry(batch, Backoff(batch));
     }
 
-    // The leader does not take the batch because of its number. With an earlier batch unresolved that is only its turn to wait;
+    // The leader does not take the batch because of its number. If it was sent behind another, it may only have come too early;
     // otherwise the numbers have a gap, or the leader has forgotten the producer, and the batch needs a new one. That is safe
     // only when no attempt without an answer can still store the batch under the old one.
     private void ResendInOrder(ProducerBatch batch, Exception exception)
@@ -194,7 +192,7 @@ internal sealed class PartitionSender
             return;
         }
 
-        if (Queue.HasPredecessor(batch) || Time.GetTimestamp() < batch.AmbiguousUntil)
+        if (!batch.WasFirst || Time.GetTimestamp() < batch.AmbiguousUntil)
         {
             Queue.Retry(batch, Backoff(batch));
             return;

@@ -1,4 +1,3 @@
-using System.Runtime.CompilerServices;
 using OrleansLog.Records;
 
 namespace OrleansLog.Client;
@@ -95,13 +94,24 @@ public sealed class Producer<TKey, TValue> : IAsyncDisposable
     private bool TryAppend(
         TopicProducer topic, in ProducerRecord<TKey, TValue> record, ref int reserved, out PendingDelivery delivery)
     {
-        var scratch = SerializationScratch.Current;
+        SerializationScratch? scratch = null;
         try
         {
             var hasKey = !_keySerializer.IsNull(record.Key);
             var hasValue = !_valueSerializer.IsNull(record.Value);
-            var key = hasKey ? Bytes(_keySerializer, record.Key, scratch.Key) : default;
-            var value = hasValue ? Bytes(_valueSerializer, record.Value, scratch.Value) : default;
+            ReadOnlySpan<byte> key = default, value = default;
+            if (hasKey)
+            {
+                if (_keySerializer.TryGetBytes(record.Key, out var bytes)) key = bytes.Span;
+                else key = Serialize(_keySerializer, record.Key, (scratch = SerializationScratch.Current).Key);
+            }
+
+            if (hasValue)
+            {
+                if (_valueSerializer.TryGetBytes(record.Value, out var bytes)) value = bytes.Span;
+                else value = Serialize(_valueSerializer, record.Value, (scratch ??= SerializationScratch.Current).Value);
+            }
+
             var partition = record.Partition ?? Choose(topic, key, hasKey, key.Length + value.Length);
             if (!topic.TryGetSender(partition, out var sender))
             {
@@ -123,7 +133,7 @@ public sealed class Producer<TKey, TValue> : IAsyncDisposable
         }
         finally
         {
-            scratch.Clear();
+            scratch?.Clear();
         }
     }
 
@@ -136,11 +146,9 @@ public sealed class Producer<TKey, TValue> : IAsyncDisposable
         return partition == Partitioner.Sticky ? topic.StickyPartition(count, recordBytes) : partition;
     }
 
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static ReadOnlySpan<byte> Bytes<T>(
+    private static ReadOnlySpan<byte> Serialize<T>(
         RecordSerializer<T> serializer, T value, System.Buffers.ArrayBufferWriter<byte> scratch)
     {
-        if (serializer.TryGetBytes(value, out var bytes)) return bytes.Span;
         serializer.Serialize(value, scratch);
         return scratch.WrittenSpan;
     }

@@ -22,10 +22,16 @@ internal sealed class ProducerBatch(TopicPartition partition, RecordBatchBuilder
     /// <summary>Bytes of the buffer budget that the batch holds.</summary>
     public int ReservedBytes { get; set; }
 
-    /// <summary>The place in the partition's order of sending; 0 until the batch got its sequence number.</summary>
-    public long Ordinal { get; private set; }
+    /// <summary>The place in the partition's order of sending; 0 until the batch is sent first.</summary>
+    public long Ordinal { get; set; }
+
+    /// <summary>Whether the batch has no sequence number of its place yet.</summary>
+    public bool NeedsStamp { get; private set; } = true;
 
     public int Attempts { get; set; }
+
+    /// <summary>Whether all earlier batches had come to their end when the batch was sent last.</summary>
+    public bool WasFirst { get; set; }
 
     /// <summary>Time provider's ticks until which an attempt without an answer may still reach the leader; 0 for none.</summary>
     public long AmbiguousUntil { get; set; }
@@ -38,10 +44,14 @@ internal sealed class ProducerBatch(TopicPartition partition, RecordBatchBuilder
     public bool IsStamped => Ordinal != 0;
 
     /// <summary>Takes its identity from a batch that was surely not stored under it.</summary>
-    public void ClearStamp() => Ordinal = 0;
+    public void ClearStamp()
+    {
+        Ordinal = 0;
+        NeedsStamp = true;
+    }
 
     /// <summary>Finishes the batch under an identity, its first or a new one.</summary>
-    public void Stamp(long ordinal, long producerId, short epoch, int sequence)
+    public void Stamp(long producerId, short epoch, int sequence)
     {
         if (MayStillBeRead)
         {
@@ -59,6 +69,6 @@ internal sealed class ProducerBatch(TopicPartition partition, RecordBatchBuilder
             Bytes = MemoryMarshal.AsMemory(Builder.Build());
         }
 
-        Ordinal = ordinal;
+        NeedsStamp = false;
     }
 }

@@ -42,10 +42,12 @@ internal sealed class TopicProducer
         if ((_stickyBytesLeft -= recordBytes) <= 0)
         {
             _stickyBytesLeft = _core.Settings.BatchSize;
-            _sticky = (_sticky + 1) & int.MaxValue;
+            _sticky++;
         }
 
-        return _sticky % partitionCount;
+        var sticky = _sticky;
+        if ((uint)sticky < (uint)partitionCount) return sticky;
+        return _sticky = sticky == partitionCount ? 0 : Random.Shared.Next(partitionCount);
     }
 
     public bool TryGetSender(int partition, [NotNullWhen(true)] out PartitionSender? sender)
