@@ -9,6 +9,7 @@ namespace OrleansLog.Cli.Hosting;
 /// <summary>Connects to a cluster, and says what to do when it is not there.</summary>
 internal static class ClusterConnection
 {
+    // That nobody is there is known at once; who accepts a connection may still be starting.
     private static readonly TimeSpan LongestConnect = TimeSpan.FromSeconds(15);
 
     /// <summary>Connects within the request's timeout, 15 s at most.</summary>

@@ -77,10 +77,11 @@ internal sealed class ProduceCommand
     private async Task<int> RunAsync(CommandRun run, CancellationToken cancellationToken)
     {
         var settings = ReadSettings(run);
-        var sources = InputSource.From(run.Value(_files), run.Host);
+        var files = run.Parse.GetValue(_files) ?? [];
+        var sources = InputSource.From(files, run.Host);
         var client = await run.ConnectAsync(cancellationToken).ConfigureAwait(false);
         await TopicCheck.RequireAsync(client.Admin, settings.Topic, settings.Partition, cancellationToken).ConfigureAwait(false);
-        if (run.Value(_files).Length == 0 && run.Host.InputIsTerminal)
+        if (files.Length == 0 && run.Host.InputIsTerminal)
             await run.Error.WriteLineAsync("Reading lines from the keyboard; Ctrl-D ends them.").ConfigureAwait(false);
 
         var progress = new ProduceProgress();
