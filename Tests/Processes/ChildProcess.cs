@@ -14,6 +14,7 @@ public sealed class ChildProcess : IAsyncDisposable
     private readonly Task _output;
     private readonly Task _errors;
     private readonly string _name;
+    private bool _disposed;
 
     static ChildProcess() => AppDomain.CurrentDomain.ProcessExit += static (_, _) =>
     {
@@ -130,6 +131,8 @@ public sealed class ChildProcess : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
+        if (_disposed) return;
+        _disposed = true;
         if (!_process.HasExited) _process.Kill();
         await WaitForExitAsync(TimeSpan.FromSeconds(30));
         lock (Alive) Alive.Remove(_process);

@@ -13,9 +13,11 @@ internal sealed class ProofReport(ITestOutputHelper output)
     {
         var text = line.ToString(CultureInfo.InvariantCulture);
         output.WriteLine(text);
-        if (File is null) return;
-        lock (Gate) System.IO.File.AppendAllText(File, text + Environment.NewLine);
+        Append(text);
     }
+
+    /// <summary>Says how far a long run is, in the file only.</summary>
+    public static void Progress(FormattableString line) => Append(line.ToString(CultureInfo.InvariantCulture));
 
     /// <summary>The middle, the nearly worst and the worst of some times.</summary>
     public static string Spread(IReadOnlyCollection<TimeSpan> times)
@@ -25,5 +27,11 @@ internal sealed class ProofReport(ITestOutputHelper output)
         return string.Create(
             CultureInfo.InvariantCulture,
             $"p50 {sorted[sorted.Length / 2].TotalMilliseconds:0} ms, p95 {sorted[(int)(sorted.Length * 0.95)].TotalMilliseconds:0} ms, max {sorted[^1].TotalMilliseconds:0} ms");
+    }
+
+    private static void Append(string text)
+    {
+        if (File is null) return;
+        lock (Gate) System.IO.File.AppendAllText(File, $"{TimeProvider.System.GetLocalNow():HH:mm:ss.f} {text}{Environment.NewLine}");
     }
 }

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using OrleansLog.Client;
 using OrleansLog.Tests.Processes;
 using Xunit;
 using Xunit.Abstractions;
@@ -14,7 +15,7 @@ public sealed class SiloKilledTests(ITestOutputHelper output)
     private const int Partitions = 6;
     private const int Producers = 4;
     private const int RecordsPerSecond = 10_000;
-    private static readonly TimeSpan RecoveryLimit = TimeSpan.FromSeconds(60);
+    private static readonly TimeSpan RecoveryLimit = TimeSpan.FromSeconds(120);
 
     private readonly ProofReport _report = new(output);
 
@@ -34,6 +35,7 @@ public sealed class SiloKilledTests(ITestOutputHelper output)
                 try
                 {
                     await run.KillAndCheckAsync();
+                    ProofReport.Progress($"  round {round} is done");
                 }
                 catch (Exception e)
                 {
@@ -57,8 +59,8 @@ public sealed class SiloKilledTests(ITestOutputHelper output)
         private readonly List<TimeSpan> _starts = [];
         private readonly List<TimeSpan> _outages = [];
         private readonly List<TimeSpan> _fullOutages = [];
-        private Client.OrleansLogClient? _load;
-        private Client.OrleansLogClient? _checks;
+        private OrleansLogClient? _load;
+        private OrleansLogClient? _checks;
         private ProducerLoad? _producers;
         private GroupReaders? _readers;
         private LedgerAudit? _audit;
@@ -76,6 +78,8 @@ public sealed class SiloKilledTests(ITestOutputHelper output)
             _readers = GroupReaders.Start(_load, Topic, Group, members: 2);
             _producers = ProducerLoad.Start(_load, Topic, _ledger, Producers, RecordsPerSecond);
             await _ledger.WhenAcknowledgedAfter(0, everywhere: true).WaitAsync(RecoveryLimit);
+            _ledger.ThrowOnViolation();
+            ProofReport.Progress($"  the load runs");
         }
 
         public async Task KillAndCheckAsync()
@@ -94,6 +98,7 @@ public sealed class SiloKilledTests(ITestOutputHelper output)
             _outages.Add(Stopwatch.GetElapsedTime(killed));
             await _ledger.WhenAcknowledgedAfter(restarted, everywhere: true).WaitAsync(RecoveryLimit);
             _fullOutages.Add(Stopwatch.GetElapsedTime(killed));
+            ProofReport.Progress($"  ready after {_starts[^1].TotalSeconds:0.0} s, first acknowledgement {_outages[^1].TotalSeconds:0.0} s, all {_fullOutages[^1].TotalSeconds:0.0} s after the kill; {_ledger.Count} acknowledged");
             await _readers!.CheckAsync(_checks!);
             await _audit!.RunAsync();
         }
