@@ -1,3 +1,6 @@
+using Microsoft.Extensions.Logging;
+using Orleans.Configuration;
+
 namespace OrleansLog.Client;
 
 /// <summary>Settings of an <see cref="OrleansLogClient"/>.</summary>
@@ -9,11 +12,13 @@ public sealed class OrleansLogClientOptions
     /// </summary>
     public string Endpoints { get; set; } = "127.0.0.1:30000";
 
-    /// <summary>Orleans' cluster id of the silos, for <see cref="OrleansLogClient.ConnectAsync"/>. Default: <c>dev</c>.</summary>
-    public string ClusterId { get; set; } = "dev";
+    /// <summary>Orleans' cluster id of the silos, for <see cref="OrleansLogClient.ConnectAsync"/>. Default: <c>default</c>, which is
+    /// Orleans' own.</summary>
+    public string ClusterId { get; set; } = ClusterOptions.DefaultClusterId;
 
-    /// <summary>Orleans' service id of the silos, for <see cref="OrleansLogClient.ConnectAsync"/>. Default: <c>dev</c>.</summary>
-    public string ServiceId { get; set; } = "dev";
+    /// <summary>Orleans' service id of the silos, for <see cref="OrleansLogClient.ConnectAsync"/>. Default: <c>default</c>, which is
+    /// Orleans' own.</summary>
+    public string ServiceId { get; set; } = ClusterOptions.DefaultServiceId;
 
     /// <summary>How long <see cref="OrleansLogClient.ConnectAsync"/> tries, until it says that nobody answers. Default: 10 s.</summary>
     public TimeSpan ConnectTimeout { get; set; } = TimeSpan.FromSeconds(10);
@@ -23,6 +28,11 @@ public sealed class OrleansLogClientOptions
 
     /// <summary>A name for people, shown in the descriptions of groups, up to 256 characters. Default: <c>orleanslog</c>.</summary>
     public string ClientId { get; set; } = "orleanslog";
+
+    /// <summary>
+    /// Sets up the log of a client made by <see cref="OrleansLogClient.ConnectAsync"/>; null, the default, for none.
+    /// </summary>
+    public Action<ILoggingBuilder>? Logging { get; set; }
 
     internal void Validate()
     {

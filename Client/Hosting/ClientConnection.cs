@@ -75,7 +75,7 @@ internal sealed class ClientConnection : IAsyncDisposable
         OrleansLogClientOptions options, IPEndPoint[] endpoints, CancellationToken deadline)
     {
         var services = new ServiceCollection();
-        services.AddLogging();
+        services.AddLogging(options.Logging ?? (static _ => { }));
         services.AddOrleansClient(client =>
         {
             client.UseStaticClustering(endpoints);
