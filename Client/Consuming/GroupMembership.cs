@@ -27,6 +27,7 @@ internal sealed class GroupMembership : IAsyncDisposable
     private bool _ownedChanged;
     private Task _reconciling = Task.CompletedTask;
     private int _generation;
+    private long _heartbeats;
     private int _epoch;
     private TimeSpan _interval = TimeSpan.FromSeconds(1);
 
@@ -201,7 +202,8 @@ internal sealed class GroupMembership : IAsyncDisposable
         pattern,
         epoch == EpochToJoin ? Settings.Assignor : null,
         owned,
-        _core.Context.Options.ClientId);
+        _core.Context.Options.ClientId,
+        Interlocked.Increment(ref _heartbeats));
 
     private async Task ReconcileAsync(int generation)
     {

@@ -12,7 +12,7 @@ internal sealed class FakeTopic(string name, int partitions, Dictionary<string, 
         : Task.FromResult(new TopicDescription(
             name, Guid.Empty, false, [.. Enumerable.Range(0, partitions).Select(static i => new PartitionAssignment(i, [0]))], configs, configs));
 
-    public Task<TopicDescription> Create(CreateTopicRequest request) => throw new NotSupportedException();
+    public Task Create(TopicDescription topic) => throw new NotSupportedException();
 
     public Task<TopicDescription> AlterConfig(IReadOnlyDictionary<string, string?> changes, bool validateOnly) =>
         throw new NotSupportedException();
