@@ -24,4 +24,8 @@ internal sealed record LogEnvironment(
     TimeProvider Time,
     ILogger Logger,
     FlushScheduler Flushes,
-    ILogOwner Owner);
+    ILogOwner Owner)
+{
+    /// <summary>The files of closed segments that are open, of all logs that share it.</summary>
+    public SegmentFileCache OpenFiles { get; init; } = new(maxOpen: 64);
+}

@@ -18,6 +18,7 @@ public sealed partial class LogManager : IAsyncDisposable
     private readonly DataDirectory _directory;
     private readonly LogCheckpoints _checkpoints;
     private readonly FlushScheduler _flushes;
+    private readonly SegmentFileCache _openFiles;
     private readonly SemaphoreSlim _opening;
     private readonly bool _cleanShutdown;
     private readonly ConcurrentDictionary<TopicPartition, LogSlot> _slots = new();
@@ -35,6 +36,7 @@ public sealed partial class LogManager : IAsyncDisposable
         _cleanShutdown = CleanShutdownMarker.Take(fileSystem, directory.Path);
         _checkpoints = new LogCheckpoints(fileSystem, directory.Path, options.CheckpointInterval, time, logger, () => OpenLogs);
         _flushes = new FlushScheduler(options.FlushThreads, time);
+        _openFiles = new SegmentFileCache(options.MaxOpenSegmentFiles);
         _opening = new SemaphoreSlim(options.ConcurrentOpens);
         FindPartitions();
         StartBackground();
@@ -212,7 +214,7 @@ public sealed partial class LogManager : IAsyncDisposable
 
             _onDisk[partition] = true;
             var hints = _checkpoints.HintsFor(partition, topicId, _cleanShutdown);
-            var environment = new LogEnvironment(partition, path, _fileSystem, _time, _logger, _flushes, _checkpoints);
+            var environment = new LogEnvironment(partition, path, _fileSystem, _time, _logger, _flushes, _checkpoints) { OpenFiles = _openFiles };
             var loaded = new LogLoader(environment, config, hints).Load(_options.Producers);
             var log = new PartitionLog(environment, loaded, config);
             if (loaded.Report.HasFindings) _logger.LogWarning("Opened the log of {Partition}: {Report}.", partition, loaded.Report);

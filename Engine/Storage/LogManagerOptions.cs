@@ -19,6 +19,12 @@ public sealed record LogManagerOptions
     public int ConcurrentOpens { get; init; } = Environment.ProcessorCount;
 
     /// <summary>
+    /// Files of closed segments that are kept open for readers; beyond that, idle ones are closed. Each open log has one more, that of
+    /// its active segment.
+    /// </summary>
+    public int MaxOpenSegmentFiles { get; init; } = 512;
+
+    /// <summary>
     /// How long after a flush the recovery points are written. A crash costs a check of what was flushed since they were.
     /// </summary>
     public TimeSpan CheckpointInterval { get; init; } = TimeSpan.FromSeconds(5);

@@ -77,8 +77,7 @@ public sealed partial class PartitionLog
                 RecordBatchHeader.TryRead(rest, out var header);
                 if (header.BaseOffset < nextOffset)
                     throw new OrleansLogException(ErrorCode.OffsetOutOfRange, $"The log of {Partition} ends at {nextOffset} already.");
-                if (header.PartitionLeaderEpoch > _epochs.LatestEpoch)
-                    Guarded("Writing the leader epochs", () => _epochs.Assign(header.PartitionLeaderEpoch, header.BaseOffset));
+                if (header.PartitionLeaderEpoch > _epochs.LatestEpoch) BeginEpoch(header.PartitionLeaderEpoch, header.BaseOffset);
                 if (header.HasProducerId) _producers.Stage(header, nowMs);
                 baseOffsets.Add(header.BaseOffset);
                 nextOffset = header.NextOffset;
@@ -120,14 +119,12 @@ public sealed partial class PartitionLog
             batches = batches[(int)header.SizeInBytes..];
         }
 
-        if (endOffset > _logEndOffset && leaderEpoch > _epochs.LatestEpoch)
-        {
-            var first = _logEndOffset;
-            Guarded("Writing the leader epochs", () => _epochs.Assign(leaderEpoch, first));
-        }
-
+        if (endOffset > _logEndOffset && leaderEpoch > _epochs.LatestEpoch) BeginEpoch(leaderEpoch, _logEndOffset);
         return waitFor;
     }
+
+    private void BeginEpoch(int epoch, long startOffset) =>
+        Guarded("Writing the leader epochs", () => _epochs.Assign(epoch, startOffset));
 
     // Batches whose offset lies before firstOffset are duplicates and are left out.
     private void WriteBatches(ReadOnlySpan<byte> batches, long firstOffset, long endOffset, LogConfig config, long nowMs)
@@ -173,6 +170,7 @@ public sealed partial class PartitionLog
 
         _producers.Commit(run.NextOffset);
         segment.Publish(position);
+        Volatile.Write(ref _appendedBytes, _appendedBytes + run.Length);
         run = default;
     }
 

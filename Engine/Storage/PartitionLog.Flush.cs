@@ -15,9 +15,10 @@ public sealed partial class PartitionLog
     private readonly ConcurrentQueue<PendingSnapshot> _pendingSnapshots = new();
     private volatile bool _directoryDirty;
     private bool _flushFailed;
-    private long _persistedIndexSize;
+    private long _appendedBytes;
+    private long _persistedBytes;
 
-    private readonly record struct PendingSnapshot(long Offset, byte[] Content);
+    private readonly record struct PendingSnapshot(long Offset, byte[] Content, int Truncations);
 
     /// <summary>
     /// Completes when all records before <paramref name="nextOffset"/> are durable: when an fsync that began after they were
@@ -57,15 +58,16 @@ public sealed partial class PartitionLog
     {
         if (Offline is not null || Volatile.Read(ref _closed)) return;
         var segment = Volatile.Read(ref _segments)[^1];
-        var written = segment.BaseOffset + segment.SizeInBytes;
-        if (written - Volatile.Read(ref _persistedIndexSize) < ProgressBytes || !segment.TryAcquire()) return;
+        var appended = Volatile.Read(ref _appendedBytes);
+        if (appended - _persistedBytes < ProgressBytes || !segment.TryAcquire()) return;
         try
         {
             segment.PersistIndexes();
             PendingSnapshot snapshot;
-            lock (_appendLock) snapshot = new PendingSnapshot(_logEndOffset, SnapshotBytes());
-            WriteSnapshot(snapshot);
-            Volatile.Write(ref _persistedIndexSize, written);
+            lock (_appendLock) snapshot = SnapshotAt(_logEndOffset);
+            // A flush round may be writing the snapshot of the same offset.
+            lock (_flushLock) WriteSnapshot(snapshot);
+            _persistedBytes = appended;
         }
         finally
         {
@@ -142,6 +144,8 @@ public sealed partial class PartitionLog
         {
             segment.Release();
         }
+
+        _openFiles.Touch(segment);
     }
 
     // False when the segment was removed by a truncation just now (or the log was closed).
@@ -160,21 +164,42 @@ public sealed partial class PartitionLog
         }
     }
 
-    private byte[] SnapshotBytes()
+    private PendingSnapshot SnapshotAt(long offset)
     {
         _producers.RemoveExpired(NowMs);
-        return _producers.Snapshot();
+        return new PendingSnapshot(offset, _producers.Snapshot(), Volatile.Read(ref _truncations));
     }
 
     private void TakeSnapshot(long offset)
     {
-        if (offset > _snapshotOffset) WriteSnapshot(new PendingSnapshot(offset, SnapshotBytes()));
+        if (offset > _snapshotOffset) WriteSnapshot(SnapshotAt(offset));
     }
 
     private void WriteSnapshot(in PendingSnapshot snapshot)
     {
-        _fileSystem.WriteAllBytesDurably(
-            LogFileNames.PathOf(_directory, snapshot.Offset, LogFileNames.Snapshot), snapshot.Content);
-        _snapshotOffset = Math.Max(_snapshotOffset, snapshot.Offset);
+        _fileSystem.WriteAllBytesDurably(SnapshotPath(snapshot.Offset), snapshot.Content);
+        lock (_appendLock)
+        {
+            if (snapshot.Truncations != _truncations)
+            {
+                // It may tell of records that were truncated since, at offsets that will be others' by and by.
+                _fileSystem.DeleteFile(SnapshotPath(snapshot.Offset));
+                _fileSystem.FlushDirectory(_directory);
+                return;
+            }
+
+            var previous = _snapshotOffset;
+            _snapshotOffset = Math.Max(previous, snapshot.Offset);
+            // Only those at the beginnings of segments serve again, when the log is truncated.
+            if (previous < snapshot.Offset && !IsSegmentStart(previous)) _fileSystem.DeleteFile(SnapshotPath(previous));
+        }
     }
+
+    private bool IsSegmentStart(long offset)
+    {
+        var segments = Volatile.Read(ref _segments);
+        return segments[FloorOf(segments, offset)].BaseOffset == offset;
+    }
+
+    private string SnapshotPath(long offset) => LogFileNames.PathOf(_directory, offset, LogFileNames.Snapshot);
 }

@@ -95,7 +95,7 @@ public sealed partial class PartitionLog
         }
     }
 
-    private static T Leased<T>(LogSegment segment, Func<LogSegment, T> action)
+    private T Leased<T>(LogSegment segment, Func<LogSegment, T> action)
     {
         if (!segment.TryAcquire()) throw new OrleansLogException(ErrorCode.OffsetNotAvailable, $"Segment '{segment.LogPath}' is gone; retry.");
         try
@@ -105,10 +105,11 @@ public sealed partial class PartitionLog
         finally
         {
             segment.Release();
+            _openFiles.Touch(segment);
         }
     }
 
-    private static LogRead? TryRead(
+    private LogRead? TryRead(
         LogSegment[] segments, long offset, int maxBytes, long upToOffset, out CorruptRegion? damage, out bool mustRetry)
     {
         damage = null;
@@ -128,6 +129,7 @@ public sealed partial class PartitionLog
             try
             {
                 var read = SegmentReader.Read(segment, from, maxBytes, upToOffset, out damage);
+                if (segment.LimitOffset != long.MaxValue) _openFiles.Touch(segment);
                 if (read is not null || damage is not null) return read;
             }
             catch (OrleansLogException gone) when (gone.Error == ErrorCode.OffsetNotAvailable)

@@ -135,6 +135,7 @@ public sealed partial class PartitionLog
             finally
             {
                 segments[count].Release();
+                _openFiles.Touch(segments[count]);
             }
         }
 
@@ -163,7 +164,7 @@ public sealed partial class PartitionLog
         }
 
         // What the producers' state was at this point; the flush threads write it, as a snapshot is of use only once it is durable.
-        _pendingSnapshots.Enqueue(new PendingSnapshot(baseOffset, SnapshotBytes()));
+        _pendingSnapshots.Enqueue(SnapshotAt(baseOffset));
         var segment = LogSegment.Create(_fileSystem, _directory, baseOffset, nowMs, _appendLock);
         old.LimitOffset = baseOffset;
         _unsealed.Enqueue(old);

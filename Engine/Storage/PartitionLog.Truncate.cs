@@ -46,6 +46,19 @@ public sealed partial class PartitionLog
     private void CutWithin(int keep, long offset)
     {
         var segment = _segments[keep];
+        segment.TryAcquire();
+        try
+        {
+            CutWithin(segment, keep, offset);
+        }
+        finally
+        {
+            segment.Release();
+        }
+    }
+
+    private void CutWithin(LogSegment segment, int keep, long offset)
+    {
         var (cutAt, endOffset) = FindCut(segment, offset);
         Interlocked.Increment(ref _truncations);
         Volatile.Write(ref _logEndOffset, endOffset);
@@ -103,6 +116,8 @@ public sealed partial class PartitionLog
         _pendingSnapshots.Clear();
         foreach (var path in _fileSystem.ListFiles(_directory))
             if (LogFileNames.TryParse(path, LogFileNames.Snapshot, out var at) && at > endOffset) _fileSystem.DeleteFile(path);
+        // One that came back after a crash would tell of other records at the same offsets.
+        _fileSystem.FlushDirectory(_directory);
         _snapshotOffset = ProducerStateLoader.Load(
             _producers, _fileSystem, _directory, _segments, LogStartOffset, endOffset, NowMs);
     }

@@ -19,6 +19,7 @@ public sealed partial class PartitionLog
     private readonly TimeProvider _time;
     private readonly ILogger _logger;
     private readonly ILogOwner _owner;
+    private readonly SegmentFileCache _openFiles;
     private readonly Lock _appendLock;
     private readonly LeaderEpochCache _epochs;
     private readonly ProducerStateManager _producers;
@@ -40,6 +41,7 @@ public sealed partial class PartitionLog
         _time = environment.Time;
         _logger = environment.Logger;
         _owner = environment.Owner;
+        _openFiles = environment.OpenFiles;
         Partition = environment.Partition;
         TopicId = loaded.TopicId;
         Recovery = loaded.Report;
@@ -154,7 +156,7 @@ public sealed partial class PartitionLog
         lock (_appendLock)
         {
             ThrowIfUnusable();
-            Guarded("Writing the leader epochs", () => _epochs.Assign(epoch, startOffset));
+            BeginEpoch(epoch, startOffset);
         }
     }
 

@@ -39,20 +39,31 @@ internal static class ProducerStateLoader
     {
         for (var i = 0; i < segments.Length && from < endOffset; i++)
         {
-            var segment = segments[i];
-            if (i + 1 < segments.Length && segments[i + 1].BaseOffset <= from) continue;
-            var start = 0;
-            if (from > segment.BaseOffset)
+            if ((i + 1 < segments.Length && segments[i + 1].BaseOffset <= from) || !segments[i].TryAcquire()) continue;
+            try
             {
-                var location = SegmentSearch.Locate(segment, from);
-                if (location.Position < 0 && location.Damage is null) continue;
-                start = (int?)location.Damage?.Position ?? location.Position;
+                Replay(producers, segments[i], from, nowMs);
             }
-
-            using var walker = new SegmentWalker(
-                segment.File, start, segment.SizeInBytes, segment.BaseOffset, segment.LimitOffset, verifyCrc: false);
-            while (walker.MoveNext())
-                if (!walker.IsDamage && walker.FirstOffset >= from) producers.Replay(walker.Header, nowMs);
+            finally
+            {
+                segments[i].Release();
+            }
         }
+    }
+
+    private static void Replay(ProducerStateManager producers, LogSegment segment, long from, long nowMs)
+    {
+        var start = 0;
+        if (from > segment.BaseOffset)
+        {
+            var location = SegmentSearch.Locate(segment, from);
+            if (location.Position < 0 && location.Damage is null) return;
+            start = (int?)location.Damage?.Position ?? location.Position;
+        }
+
+        using var walker = new SegmentWalker(
+            segment.File, start, segment.SizeInBytes, segment.BaseOffset, segment.LimitOffset, verifyCrc: false);
+        while (walker.MoveNext())
+            if (!walker.IsDamage && walker.FirstOffset >= from) producers.Replay(walker.Header, nowMs);
     }
 }

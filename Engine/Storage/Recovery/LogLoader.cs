@@ -61,8 +61,9 @@ internal sealed class LogLoader(LogEnvironment environment, LogConfig config, Lo
         var startOffset = StartOffset(loaded[0].BaseOffset, endOffset);
         EpochRecovery.Align(epochs, loaded, startOffset, endOffset, isDamaged: epochs.IsEmpty && !isNew);
         var producers = new ProducerStateManager(environment.Partition, producerOptions);
-        RemoveSnapshotsBeyond(endOffset);
+        RemoveUselessSnapshots(loaded, endOffset);
         var snapshotOffset = ProducerStateLoader.Load(producers, _fileSystem, _directory, loaded, startOffset, endOffset, nowMs);
+        foreach (var segment in loaded) segment.TryCloseIdle();
         return new LoadedLog
         {
             TopicId = topicId,
@@ -120,9 +121,20 @@ internal sealed class LogLoader(LogEnvironment environment, LogConfig config, Lo
         return firstOffset;
     }
 
-    private void RemoveSnapshotsBeyond(long endOffset)
+    // Of use are the newest one, and those at the beginnings of segments, for truncations.
+    private void RemoveUselessSnapshots(LogSegment[] segments, long endOffset)
     {
+        var isNewest = true;
+        var isChanged = false;
         foreach (var (offset, path) in ProducerStateLoader.SnapshotsOf(_fileSystem, _directory))
-            if (offset > endOffset) _fileSystem.DeleteFile(path);
+        {
+            var isBeyond = offset > endOffset;
+            if (isBeyond || (!isNewest && !Array.Exists(segments, segment => segment.BaseOffset == offset))) _fileSystem.DeleteFile(path);
+            isNewest &= isBeyond;
+            isChanged |= isBeyond;
+        }
+
+        // One that came back after a crash would tell of other records at the same offsets.
+        if (isChanged) _fileSystem.FlushDirectory(_directory);
     }
 }

@@ -10,6 +10,9 @@ namespace OrleansLog.Engine.Storage;
 /// </summary>
 public sealed class LogSegment
 {
+    // In place of the number of leases while an idle segment's file is being closed.
+    private const int Closing = -1;
+
     private readonly IFileSystem _fileSystem;
     private readonly string _directory;
     private readonly Lock _writerLock;
@@ -58,6 +61,9 @@ public sealed class LogSegment
 
     /// <summary>Counts how often the indexes were made anew.</summary>
     internal int IndexVersion => Volatile.Read(ref _indexVersion);
+
+    /// <summary>Whether the segment's file counts among those that are kept open.</summary>
+    internal bool IsTracked { get; set; }
 
     internal PositionHints Hints { get; } = new();
 
@@ -108,18 +114,40 @@ public sealed class LogSegment
     /// <summary>Takes a lease, so that the bytes stay readable; false when the segment has left its log and is closed.</summary>
     public bool TryAcquire()
     {
-        while (true)
+        for (var spin = default(SpinWait); ; spin.SpinOnce())
         {
             var leases = Volatile.Read(ref _leases);
-            if (leases <= 0) return false;
-            if (Interlocked.CompareExchange(ref _leases, leases + 1, leases) == leases) return true;
+            if (leases == 0) return false;
+            if (leases != Closing && Interlocked.CompareExchange(ref _leases, leases + 1, leases) == leases) return true;
         }
     }
 
     /// <summary>Gives a lease back.</summary>
     public void Release()
     {
-        if (Interlocked.Decrement(ref _leases) > 0) return;
+        for (var spin = default(SpinWait); ; spin.SpinOnce())
+        {
+            var leases = Volatile.Read(ref _leases);
+            if (leases == Closing || Interlocked.CompareExchange(ref _leases, leases - 1, leases) != leases) continue;
+            if (leases == 1) CloseFile();
+            return;
+        }
+    }
+
+    /// <summary>
+    /// Closes the file of a segment that is not appended to and that nobody reads just now; the next reader opens it again. False
+    /// when it is in use.
+    /// </summary>
+    internal bool TryCloseIdle()
+    {
+        if (LimitOffset == long.MaxValue || Interlocked.CompareExchange(ref _leases, Closing, 1) != 1) return false;
+        CloseFile();
+        Volatile.Write(ref _leases, 1);
+        return true;
+    }
+
+    private void CloseFile()
+    {
         lock (_gate)
         {
             _file?.Dispose();
@@ -199,7 +227,19 @@ public sealed class LogSegment
     }
 
     /// <summary>Writes bytes behind the last batch without publishing them.</summary>
-    internal void Write(ReadOnlySpan<byte> batches) => File.Write(batches, _size);
+    internal void Write(ReadOnlySpan<byte> batches)
+    {
+        // Of a segment that was closed until a truncation the file may be about to be closed, too.
+        TryAcquire();
+        try
+        {
+            File.Write(batches, _size);
+        }
+        finally
+        {
+            Release();
+        }
+    }
 
     /// <summary>Notes a batch that was written at the position, in the indexes too when one is due.</summary>
     internal void Note(in RecordBatchHeader header, int position, int indexIntervalBytes)

@@ -6,6 +6,10 @@ namespace OrleansLog.Tests.Engine.Storage;
 internal sealed class GatedFileSystem(IFileSystem inner) : IFileSystem
 {
     private volatile Gate? _gate;
+    private int _openLogFiles;
+
+    /// <summary>How many log files are open.</summary>
+    public int OpenLogFiles => _openLogFiles;
 
     /// <summary>From now on fsyncs of log files wait until the gate is disposed of.</summary>
     public Gate HoldFlushes() => _gate = new Gate(this);
@@ -57,24 +61,40 @@ internal sealed class GatedFileSystem(IFileSystem inner) : IFileSystem
         }
     }
 
-    private sealed class GatedFile(GatedFileSystem owner, ILogFile file, string path) : ILogFile
+    private sealed class GatedFile : ILogFile
     {
-        public long Length => file.Length;
+        private readonly GatedFileSystem _owner;
+        private readonly ILogFile _file;
+        private readonly string _path;
 
-        public int Read(Span<byte> buffer, long position) => file.Read(buffer, position);
+        public GatedFile(GatedFileSystem owner, ILogFile file, string path)
+        {
+            (_owner, _file, _path) = (owner, file, path);
+            if (IsLog) Interlocked.Increment(ref owner._openLogFiles);
+        }
 
-        public void Write(ReadOnlySpan<byte> buffer, long position) => file.Write(buffer, position);
+        private bool IsLog => _path.EndsWith(".log", StringComparison.Ordinal);
+
+        public long Length => _file.Length;
+
+        public int Read(Span<byte> buffer, long position) => _file.Read(buffer, position);
+
+        public void Write(ReadOnlySpan<byte> buffer, long position) => _file.Write(buffer, position);
 
         public void Flush()
         {
-            if (path.EndsWith(".log", StringComparison.Ordinal)) owner._gate?.Pass();
-            file.Flush();
+            if (IsLog) _owner._gate?.Pass();
+            _file.Flush();
         }
 
-        public void SetLength(long length) => file.SetLength(length);
+        public void SetLength(long length) => _file.SetLength(length);
 
-        public void Allocate(long length) => file.Allocate(length);
+        public void Allocate(long length) => _file.Allocate(length);
 
-        public void Dispose() => file.Dispose();
+        public void Dispose()
+        {
+            if (IsLog) Interlocked.Decrement(ref _owner._openLogFiles);
+            _file.Dispose();
+        }
     }
 }

@@ -46,7 +46,7 @@ internal sealed class LogHarness : IAsyncDisposable
 
     public async Task OpenAsync()
     {
-        var options = new LogManagerOptions { DataDirectory = DataDirectory, FlushThreads = 1, ConcurrentOpens = 1 };
+        var options = new LogManagerOptions { DataDirectory = DataDirectory, FlushThreads = 1, ConcurrentOpens = 1, MaxOpenSegmentFiles = 3 };
         Manager = await LogManager.OpenAsync(options, Files, Clock, NullLogger.Instance);
         Log = await Manager.OpenLogAsync(Partition, TopicId, Config);
     }

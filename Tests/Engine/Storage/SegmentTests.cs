@@ -38,6 +38,22 @@ public sealed class SegmentTests
     }
 
     [Fact]
+    public async Task The_number_of_open_files_does_not_grow_with_that_of_segments()
+    {
+        await using var harness = await LogHarness.StartAsync(Small);
+        for (var i = 0; i < 200; i++) await harness.AppendDurablyAsync();
+        Assert.True(harness.Log.Segments.Count > 10);
+        for (var round = 0; round < 2; round++)
+        {
+            Assert.Equal(200, harness.ReadAll().Count);
+            Assert.NotNull(harness.Log.MaxTimestamp());
+            Assert.InRange(harness.Files.OpenLogFiles, 1, 3 + 1);
+            await harness.RestartAsync();
+            Assert.InRange(harness.Files.OpenLogFiles, 0, 1);
+        }
+    }
+
+    [Fact]
     public async Task Segments_are_closed_by_age()
     {
         await using var harness = await LogHarness.StartAsync(LogConfig.Default with { SegmentMs = 1000 });
