@@ -37,8 +37,9 @@ internal static class CallRetry
     /// </summary>
     /// <exception cref="OrleansLogException">What the grain said last, or RequestTimedOut.</exception>
     public static async Task<T> RunAsync<T>(
-        TimeProvider time, TimeSpan timeout, string what, Func<Task<T>> call, CancellationToken cancellationToken)
+        ClientContext context, TimeSpan timeout, string what, Func<Task<T>> call, CancellationToken cancellationToken)
     {
+        var time = context.Time;
         var start = time.GetTimestamp();
         var pause = TimeSpan.FromMilliseconds(50);
         while (true)
@@ -48,7 +49,7 @@ internal static class CallRetry
             try
             {
                 if (left <= TimeSpan.Zero) throw new TimeoutException();
-                return await call().WaitAsync(left, time, cancellationToken).ConfigureAwait(false);
+                return await context.AnswerTo(call()).WaitAsync(left, time, cancellationToken).ConfigureAwait(false);
             }
             catch (Exception exception) when (!cancellationToken.IsCancellationRequested)
             {

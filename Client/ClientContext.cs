@@ -1,4 +1,5 @@
 using Microsoft.Extensions.Logging;
+using OrleansLog.Records;
 
 namespace OrleansLog.Client;
 
@@ -8,4 +9,22 @@ internal sealed record ClientContext(
     OrleansLogClientOptions Options,
     IServiceProvider? Services,
     ILoggerFactory Loggers,
-    TimeProvider Time);
+    TimeProvider Time,
+    ConnectionMonitor Connection)
+{
+    /// <summary>Waits for the answer to a call as long as there is a connection that it can come by.</summary>
+    /// <exception cref="OrleansLogException">NetworkException: the connection broke; the call may have been carried out.</exception>
+    public async Task<T> AnswerTo<T>(Task<T> call)
+    {
+        var broken = Connection.Broken;
+        try
+        {
+            return await call.WaitAsync(broken).ConfigureAwait(false);
+        }
+        catch (OperationCanceledException exception) when (broken.IsCancellationRequested && exception.CancellationToken == broken)
+        {
+            throw new OrleansLogException(
+                ErrorCode.NetworkException, "The connection to the cluster broke before the answer arrived.", exception);
+        }
+    }
+}

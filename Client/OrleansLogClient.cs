@@ -21,13 +21,15 @@ public sealed class OrleansLogClient : IAsyncDisposable
         IServiceProvider? services = null,
         ILoggerFactory? loggers = null,
         TimeProvider? time = null,
-        IAsyncDisposable? connection = null)
+        IAsyncDisposable? connection = null,
+        ConnectionMonitor? connectionMonitor = null)
     {
         ArgumentNullException.ThrowIfNull(grains);
         ArgumentNullException.ThrowIfNull(options);
         options.Validate();
         _context = new ClientContext(
-            grains, options, services, loggers ?? NullLoggerFactory.Instance, time ?? TimeProvider.System);
+            grains, options, services, loggers ?? NullLoggerFactory.Instance, time ?? TimeProvider.System,
+            connectionMonitor ?? new ConnectionMonitor());
         _connection = connection;
         Admin = new AdminClient(_context);
     }

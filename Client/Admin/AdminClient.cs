@@ -142,7 +142,7 @@ public sealed partial class AdminClient
         RunAsync("The description of the cluster", () => Grains.GetCatalog().DescribeCluster(), cancellationToken);
 
     private Task<T> RunAsync<T>(string what, Func<Task<T>> call, CancellationToken cancellationToken) =>
-        CallRetry.RunAsync(_context.Time, _context.Options.RequestTimeout, what, call, cancellationToken);
+        CallRetry.RunAsync(_context, _context.Options.RequestTimeout, what, call, cancellationToken);
 
     private Task<bool> RunAsync(string what, Func<Task> call, CancellationToken cancellationToken) => RunAsync(
         what,

@@ -18,7 +18,7 @@ internal sealed class OffsetCommitter(ClientContext context, ConsumerSettings se
         IReadOnlyList<TopicPartition> partitions, CancellationToken cancellationToken)
     {
         var offsets = await CallRetry.RunAsync(
-            context.Time,
+            context,
             settings.RequestTimeout,
             $"The committed offsets of group '{_groupId}'",
             () => Group.FetchOffsets(partitions),
@@ -64,7 +64,7 @@ internal sealed class OffsetCommitter(ClientContext context, ConsumerSettings se
         IReadOnlyList<CommittedOffset> offsets, TimeSpan timeout, CancellationToken cancellationToken)
     {
         var results = await CallRetry.RunAsync(
-            context.Time,
+            context,
             timeout,
             $"The commit of group '{_groupId}'",
             () =>

@@ -181,15 +181,15 @@ internal sealed class PartitionFetcher : IAsyncDisposable
         return offset;
     }
 
-    private Task<FetchResponse> FetchAsync(long offset, int maxWaitMs, CancellationToken stop) => _leader
-        .Fetch(
+    private Task<FetchResponse> FetchAsync(long offset, int maxWaitMs, CancellationToken stop) => _core.Context
+        .AnswerTo(_leader.Fetch(
             new FetchRequest(
                 offset,
                 Settings.FetchBytes(_core.AssignedCount),
                 Settings.FetchMinBytes,
                 maxWaitMs,
                 Settings.ReadCommitted),
-            stop)
+            stop))
         .WaitAsync(Settings.RequestTimeout, Time, stop);
 
     private async Task<long> ResetAsync(long offset, OrleansLogException exception, int version, CancellationToken stop)

@@ -42,7 +42,8 @@ internal sealed class ClientConnection : IAsyncDisposable
                 connection._services,
                 connection._services.GetService<ILoggerFactory>(),
                 connection._services.GetService<TimeProvider>(),
-                connection);
+                connection,
+                connection._services.GetRequiredService<ConnectionMonitor>());
         }
         catch (Exception exception)
         {
@@ -97,6 +98,7 @@ internal sealed class ClientConnection : IAsyncDisposable
                 cluster.ServiceId = options.ServiceId;
             });
         });
+        services.AddConnectionMonitor();
         services.UseLogTransport();
         return services.BuildServiceProvider();
     }

@@ -18,12 +18,22 @@ public static class OrleansLogClientServiceCollectionExtensions
         ArgumentNullException.ThrowIfNull(services);
         services.AddOptions<OrleansLogClientOptions>();
         if (configure is not null) services.Configure(configure);
+        services.AddConnectionMonitor();
         services.TryAddSingleton(static provider => new OrleansLogClient(
             provider.GetService<IGrainFactory>() ?? provider.GetRequiredService<IClusterClient>(),
             provider.GetRequiredService<IOptions<OrleansLogClientOptions>>().Value,
             provider,
             provider.GetService<ILoggerFactory>(),
-            provider.GetService<TimeProvider>()));
+            provider.GetService<TimeProvider>(),
+            connectionMonitor: provider.GetRequiredService<ConnectionMonitor>()));
         return services;
+    }
+
+    /// <summary>Has Orleans tell of broken connections; inside a silo there are none, and nothing is told.</summary>
+    internal static void AddConnectionMonitor(this IServiceCollection services)
+    {
+        if (services.Any(static service => service.ServiceType == typeof(ConnectionMonitor))) return;
+        services.AddSingleton<ConnectionMonitor>();
+        services.AddSingleton<IClusterConnectionStatusObserver>(static provider => provider.GetRequiredService<ConnectionMonitor>());
     }
 }

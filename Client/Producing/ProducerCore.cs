@@ -52,7 +52,7 @@ internal sealed class ProducerCore(ClientContext context, ProducerSettings setti
         {
             await Task.Yield();
             var block = await CallRetry.RunAsync(
-                context.Time,
+                context,
                 settings.RequestTimeout,
                 "A producer id",
                 () => context.Grains.GetCatalog().AllocateProducerIds(1),

@@ -107,7 +107,7 @@ internal sealed class TopicProducer
     public async Task LoadAsync(TimeSpan timeout, CancellationToken cancellationToken)
     {
         var topic = await CallRetry.RunAsync(
-            _core.Context.Time,
+            _core.Context,
             timeout,
             $"The description of topic '{Name}'",
             () => _core.Context.Grains.GetTopic(Name).Describe(),

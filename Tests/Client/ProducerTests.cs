@@ -121,6 +121,23 @@ public sealed class ProducerTests
     }
 
     [Fact]
+    public async Task An_answer_is_not_waited_for_when_the_connection_breaks()
+    {
+        var arrived = new TaskCompletionSource();
+        _cluster["t"].AfterAppend = (number, _) =>
+        {
+            arrived.TrySetResult();
+            return number == 1 ? new TaskCompletionSource().Task : Task.CompletedTask;
+        };
+        await using var producer = Producer();
+        var delivery = await producer.EnqueueAsync("t", null, "a");
+        await arrived.Task.WaitAsync(Long);
+        _cluster.Connection.NotifyGatewayCountChanged(0, 1, false);
+        Assert.Equal(0, (await delivery.AsTask().WaitAsync(TimeSpan.FromSeconds(10))).Offset); // the request timeout is 15 s
+        Assert.Equal(1, _cluster["t"].EndOffset);
+    }
+
+    [Fact]
     public async Task What_is_in_flight_behind_a_refused_batch_follows_it_in_order()
     {
         _cluster["t"].BeforeAppend = static (number, _) => number == 2

@@ -28,7 +28,10 @@ internal sealed class FakeCluster : IGrainFactory
 
     public FakeGroup Group(string id) => Groups.GetOrAdd(id, static _ => new FakeGroup());
 
-    public OrleansLogClient Connect(TimeProvider? time = null) => new(this, new OrleansLogClientOptions(), time: time);
+    public OrleansLogClient Connect(TimeProvider? time = null) =>
+        new(this, new OrleansLogClientOptions(), time: time, connectionMonitor: Connection);
+
+    public ConnectionMonitor Connection { get; } = new();
 
     public TGrainInterface GetGrain<TGrainInterface>(long primaryKey, string? grainClassNamePrefix = null)
         where TGrainInterface : IGrainWithIntegerKey => (TGrainInterface)(object)Catalog;
