@@ -6,11 +6,14 @@ namespace OrleansLog.Cli.Consume;
 /// Standard output with a buffer. What was handed to the operating system is known; a write that was left behind (the reader has
 /// stopped reading, and the command was told to stop) counts as not done, and ends the output.
 /// </summary>
-internal sealed class RecordOutput(Stream stream)
+/// <param name="stream">Standard output.</param>
+/// <param name="grace">How long a write that is under way may still take after a cancellation; null for two seconds.</param>
+internal sealed class RecordOutput(Stream stream, TimeSpan? grace = null)
 {
     /// <summary>What is worth a write.</summary>
     public const int WorthWriting = 256 * 1024;
 
+    private readonly TimeSpan _grace = grace ?? TimeSpan.FromSeconds(2);
     private long _bytesWritten;
     private bool _ended;
 
@@ -22,7 +25,7 @@ internal sealed class RecordOutput(Stream stream)
 
     /// <summary>Writes what was gathered.</summary>
     /// <exception cref="OutputClosedException">The reader has gone.</exception>
-    /// <exception cref="OperationCanceledException">Cancelled: it is not known how much was written.</exception>
+    /// <exception cref="OperationCanceledException">Cancelled, and blocked: it is not known how much was written.</exception>
     public async ValueTask FlushAsync(CancellationToken cancellationToken)
     {
         if (Buffer.Length == 0)
@@ -31,8 +34,20 @@ internal sealed class RecordOutput(Stream stream)
             throw new OutputClosedException();
         _ended = true;
         // A blocked write cannot be called off: it runs aside, so that it can be left behind.
-        await Task.Run(() => stream.Write(Buffer.Written.Span), CancellationToken.None)
-            .WaitAsync(cancellationToken).ConfigureAwait(false);
+        var write = Task.Run(() => stream.Write(Buffer.Written.Span), CancellationToken.None);
+        try
+        {
+            await write.WaitAsync(cancellationToken).ConfigureAwait(false);
+        }
+        catch (OperationCanceledException)
+        {
+            // A write is over in no time as a rule; left behind, what it has written would be written again by the next member.
+            await ((Task)write).WaitAsync(_grace, CancellationToken.None).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            if (!write.IsCompleted)
+                throw;
+            await write.ConfigureAwait(false);
+        }
+
         _ended = false;
         _bytesWritten += Buffer.Length;
         Buffer.Clear();

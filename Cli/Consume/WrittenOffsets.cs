@@ -4,16 +4,22 @@ namespace OrleansLog.Cli.Consume;
 
 /// <summary>
 /// How far each partition has been written out. A record counts as written when it is in the output's buffer, as flushed when
-/// standard output has taken it, and only then may its offset be committed. Not thread-safe.
+/// standard output has taken it, and only then may its offset be committed. <see cref="Write"/> is called between two records
+/// only, when nobody else may call anything; the other members may be called at once, by the pump and by a rebalance.
 /// </summary>
 internal sealed class WrittenOffsets
 {
+    private readonly Lock _lock = new();
     private readonly Dictionary<TopicPartition, Entry> _entries = [];
     private readonly List<Entry> _dirty = [];
     private Entry? _last;
 
     /// <summary>Sets the offset at which a partition counts as read to its end; -1 for none.</summary>
-    public void SetTarget(TopicPartition partition, long target) => EntryOf(partition.Topic, partition.Partition).Target = target;
+    public void SetTarget(TopicPartition partition, long target)
+    {
+        lock (_lock)
+            EntryOf(partition.Topic, partition.Partition).Target = target;
+    }
 
     /// <summary>Notes a record in the output's buffer.</summary>
     /// <returns>Whether its partition has reached its target with this record.</returns>
@@ -36,54 +42,71 @@ internal sealed class WrittenOffsets
     /// <summary>Notes that standard output has taken all that was written.</summary>
     public void MarkFlushed()
     {
-        foreach (var entry in _dirty)
+        lock (_lock)
         {
-            entry.Flushed = entry.Written;
-            entry.IsDirty = false;
-        }
+            foreach (var entry in _dirty)
+            {
+                entry.Flushed = entry.Written;
+                entry.IsDirty = false;
+            }
 
-        _dirty.Clear();
+            _dirty.Clear();
+        }
     }
 
     /// <summary>The offsets that may be committed and are not yet: of all partitions, or of some.</summary>
     public IReadOnlyList<KeyValuePair<TopicPartition, long>> Committable(IReadOnlyList<TopicPartition>? partitions = null)
     {
         var wanted = partitions?.ToHashSet();
-        return
-        [
-            .. _entries.Values
-                .Where(entry => entry.Flushed > entry.Committed && (wanted is null || wanted.Contains(entry.Partition)))
-                .Select(static entry => KeyValuePair.Create(entry.Partition, entry.Flushed)),
-        ];
+        lock (_lock)
+        {
+            return
+            [
+                .. _entries.Values
+                    .Where(entry => entry.Flushed > entry.Committed && (wanted is null || wanted.Contains(entry.Partition)))
+                    .Select(static entry => KeyValuePair.Create(entry.Partition, entry.Flushed)),
+            ];
+        }
     }
 
     /// <summary>Notes that offsets were committed.</summary>
     public void MarkCommitted(IEnumerable<KeyValuePair<TopicPartition, long>> offsets)
     {
-        foreach (var (partition, offset) in offsets)
+        lock (_lock)
         {
-            if (_entries.TryGetValue(partition, out var entry))
-                entry.Committed = Math.Max(entry.Committed, offset);
+            foreach (var (partition, offset) in offsets)
+            {
+                if (_entries.TryGetValue(partition, out var entry))
+                    entry.Committed = Math.Max(entry.Committed, offset);
+            }
         }
     }
 
     /// <summary>Forgets partitions that were given up.</summary>
     public void Remove(IEnumerable<TopicPartition> partitions)
     {
-        foreach (var partition in partitions)
+        lock (_lock)
         {
-            if (_entries.Remove(partition, out var entry))
-                _dirty.Remove(entry);
-        }
+            foreach (var partition in partitions)
+            {
+                if (_entries.Remove(partition, out var entry))
+                    _dirty.Remove(entry);
+            }
 
-        _last = null;
+            _last = null;
+        }
     }
 
     /// <summary>Whether there are partitions, and all of them have reached their targets.</summary>
     /// <param name="position">The consumer's position in a partition: it may be past the last record that there was to write.</param>
-    public bool HaveAllReachedTargets(Func<TopicPartition, long?> position) =>
-        _entries.Count > 0 && _entries.Values.All(entry =>
-            entry.Target >= 0 && (entry.Written >= entry.Target || position(entry.Partition) >= entry.Target));
+    public bool HaveAllReachedTargets(Func<TopicPartition, long?> position)
+    {
+        lock (_lock)
+        {
+            return _entries.Count > 0 && _entries.Values.All(entry =>
+                entry.Target >= 0 && (entry.Written >= entry.Target || position(entry.Partition) >= entry.Target));
+        }
+    }
 
     private Entry EntryOf(string topic, int partition)
     {

@@ -32,6 +32,9 @@ internal sealed class CliHost
     /// <summary>Reads an environment variable; null or empty when it is not set.</summary>
     public Func<string, string?> Environment { get; init; } = static _ => null;
 
+    /// <summary>Whether to look for a listener before connecting; a cluster in memory has none.</summary>
+    public bool ProbesFirst { get; init; } = true;
+
     /// <summary>Connects to a cluster.</summary>
     public Func<OrleansLogClientOptions, CancellationToken, Task<OrleansLogClient>> Connect { get; init; } =
         OrleansLogClient.ConnectAsync;

@@ -17,7 +17,8 @@ internal static class ClusterConnection
     public static async Task<OrleansLogClient> OpenAsync(CliHost host, GlobalSettings settings, CancellationToken cancellationToken)
     {
         var timeout = settings.RequestTimeout < LongestConnect ? settings.RequestTimeout : LongestConnect;
-        await ProbeAsync(settings, timeout, cancellationToken).ConfigureAwait(false);
+        if (host.ProbesFirst)
+            await ProbeAsync(settings, timeout, cancellationToken).ConfigureAwait(false);
         try
         {
             return await host.Connect(

@@ -135,10 +135,9 @@ public sealed class RecordPumpTests
     public async Task Partitions_given_up_are_written_and_committed_before_another_member_gets_them()
     {
         using var stop = new CancellationTokenSource();
-        var running = PumpOf(new ConsumeSettings()).RunAsync(stop.Token);
-        await _source.Waiting.WaitAsync();
         _source.Add(0, 0, "a");
         _source.Add(1, 0, "b");
+        var running = PumpOf(new ConsumeSettings()).RunAsync(stop.Token);
         await _source.Waiting.WaitAsync();
         await _committer!.GiveUpAsync([Zero], default);
         Assert.Equal("a\nb\n", _sink.Text);
@@ -193,7 +192,7 @@ public sealed class RecordPumpTests
 
     private RecordPump PumpOf(ConsumeSettings settings, bool commits = true)
     {
-        var output = new RecordOutput(_sink);
+        var output = new RecordOutput(_sink, grace: TimeSpan.FromMilliseconds(50));
         _committer = new OffsetCommitter(_source, output, _offsets, commits, settings.CommitInterval, TimeProvider.System);
         var formatter = new TextFormatter(PrintedFields.None, [], [], hex: false);
         return new RecordPump(_source, formatter, output, _offsets, _committer, settings, TimeProvider.System);
