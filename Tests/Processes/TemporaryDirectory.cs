@@ -1,6 +1,8 @@
 namespace OrleansLog.Tests.Processes;
 
-/// <summary>A directory of its own for a test, deleted with all it holds.</summary>
+/// <summary>
+/// A directory of its own for a test, deleted with all it holds; kept where <c>ORLEANSLOG_PROOF_KEEP</c> is set, to be looked into.
+/// </summary>
 public sealed class TemporaryDirectory : IDisposable
 {
     public TemporaryDirectory() => Path = Directory.CreateTempSubdirectory("orleanslog-test-").FullName;
@@ -9,5 +11,8 @@ public sealed class TemporaryDirectory : IDisposable
 
     public string this[string name] => System.IO.Path.Combine(Path, name);
 
-    public void Dispose() => Directory.Delete(Path, recursive: true);
+    public void Dispose()
+    {
+        if (Environment.GetEnvironmentVariable("ORLEANSLOG_PROOF_KEEP") is null) Directory.Delete(Path, recursive: true);
+    }
 }

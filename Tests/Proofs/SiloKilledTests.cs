@@ -14,7 +14,7 @@ public sealed class SiloKilledTests(ITestOutputHelper output)
     private const string Group = "auditors";
     private const int Partitions = 6;
     private const int Producers = 4;
-    private const int RecordsPerSecond = 10_000;
+    private const int RecordsPerSecond = 5_000;
     private static readonly TimeSpan RecoveryLimit = TimeSpan.FromSeconds(120);
 
     private readonly ProofReport _report = new(output);
@@ -98,6 +98,7 @@ public sealed class SiloKilledTests(ITestOutputHelper output)
             _outages.Add(Stopwatch.GetElapsedTime(killed));
             await _ledger.WhenAcknowledgedAfter(restarted, everywhere: true).WaitAsync(RecoveryLimit);
             _fullOutages.Add(Stopwatch.GetElapsedTime(killed));
+            _ledger.ThrowOnViolation();
             ProofReport.Progress($"  ready after {_starts[^1].TotalSeconds:0.0} s, first acknowledgement {_outages[^1].TotalSeconds:0.0} s, all {_fullOutages[^1].TotalSeconds:0.0} s after the kill; {_ledger.Count} acknowledged");
             await _readers!.CheckAsync(_checks!);
             await _audit!.RunAsync();
@@ -137,6 +138,7 @@ public sealed class SiloKilledTests(ITestOutputHelper output)
         {
             await using var process = SiloProcess.Launch(setup);
             await Task.Delay(random.Next(200, 2_000));
+            ProofReport.Progress($"  killed while starting");
             await process.KillAsync();
             _killsWhileStarting++;
         }
