@@ -29,7 +29,7 @@ public interface ICatalogGrain : IGrainWithIntegerKey
     Task<TopicList> ListTopics();
 
     /// <summary>Called by a topic whose partition count changed, so that the list's version rises.</summary>
-    [Alias("TopicChanged")]
+    [AlwaysInterleave, Alias("TopicChanged")]
     Task TopicChanged(TopicDescription topic);
 
     /// <summary>The list's version alone: it rises with every topic created, deleted or extended.</summary>
@@ -38,15 +38,15 @@ public interface ICatalogGrain : IGrainWithIntegerKey
 
     /// <summary>Reserves producer ids that nobody else gets, through any restart.</summary>
     /// <param name="count">How many, 1 to 1,000,000.</param>
-    [Alias("AllocateProducerIds")]
+    [AlwaysInterleave, Alias("AllocateProducerIds")]
     Task<ProducerIdBlock> AllocateProducerIds(int count);
 
     /// <summary>Notes that a consumer group exists, so that it is listed.</summary>
-    [Alias("RegisterGroup")]
+    [AlwaysInterleave, Alias("RegisterGroup")]
     Task RegisterGroup(string groupId);
 
     /// <summary>Forgets a deleted consumer group.</summary>
-    [Alias("UnregisterGroup")]
+    [AlwaysInterleave, Alias("UnregisterGroup")]
     Task UnregisterGroup(string groupId);
 
     /// <summary>The ids of all consumer groups, ordered.</summary>
@@ -58,6 +58,6 @@ public interface ICatalogGrain : IGrainWithIntegerKey
     Task<ClusterDescription> DescribeCluster();
 
     /// <summary>Notes a node that started.</summary>
-    [Alias("RegisterNode")]
+    [AlwaysInterleave, Alias("RegisterNode")]
     Task RegisterNode(NodeDescription node);
 }

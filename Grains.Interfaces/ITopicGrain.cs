@@ -11,9 +11,12 @@ public interface ITopicGrain : IGrainWithStringKey
     [AlwaysInterleave, Alias("Describe")]
     Task<TopicDescription> Describe();
 
-    /// <summary>Makes the topic; called by the catalog only, with a checked request.</summary>
+    /// <summary>
+    /// Makes the topic as described, with the id and assignment that the catalog chose; called by the catalog only. Called again
+    /// with the same id it changes nothing.
+    /// </summary>
     [Alias("Create")]
-    Task<TopicDescription> Create(CreateTopicRequest request);
+    Task Create(TopicDescription topic);
 
     /// <summary>Sets configuration values, or removes those given as null; all of them or none.</summary>
     /// <param name="changes">Kafka's names of topic configurations and their new values.</param>

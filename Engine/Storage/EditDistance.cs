@@ -1,10 +1,11 @@
 namespace OrleansLog.Engine.Storage;
 
 /// <summary>How many letters must be inserted, deleted or replaced to make one name of another; for "did you mean".</summary>
-internal static class EditDistance
+public static class EditDistance
 {
     private const int LongestName = 256;
 
+    /// <summary>The distance between two names, case counting; for a very long <paramref name="b"/> just its length.</summary>
     public static int Between(string a, string b)
     {
         if (b.Length > LongestName) return b.Length;

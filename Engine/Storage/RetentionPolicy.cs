@@ -4,7 +4,7 @@ namespace OrleansLog.Engine.Storage;
 /// Which old segments of a log have had their time, by age (<c>retention.ms</c>) and by size (<c>retention.bytes</c>); whole
 /// segments from the oldest on, and none that is not committed.
 /// </summary>
-internal static class RetentionPolicy
+public static class RetentionPolicy
 {
     /// <summary>
     /// Deletes what is to go and answers how many segments that was. The active segment goes, too, when all it holds is too old:

@@ -12,6 +12,8 @@ namespace OrleansLog.Grains.Interfaces;
 /// <param name="Assignor">The assignor it prefers: <c>range</c>, <c>roundrobin</c> or <c>sticky</c>.</param>
 /// <param name="OwnedPartitions">The partitions it owns now.</param>
 /// <param name="ClientId">A name for people.</param>
+/// <param name="Sequence">Rises with every heartbeat that the member sends, so that one which arrives late or twice changes
+/// nothing; 0 where the transport keeps order.</param>
 [GenerateSerializer, Immutable, Alias("OrleansLog.GroupHeartbeatRequest")]
 public sealed record GroupHeartbeatRequest(
     [property: Id(0)] string MemberId,
@@ -22,7 +24,8 @@ public sealed record GroupHeartbeatRequest(
     [property: Id(5)] string? SubscribedPattern,
     [property: Id(6)] string? Assignor,
     [property: Id(7)] IReadOnlyList<TopicPartition>? OwnedPartitions,
-    [property: Id(8)] string ClientId);
+    [property: Id(8)] string ClientId,
+    [property: Id(9)] long Sequence = 0);
 
 /// <summary>The coordinator's answer to a heartbeat.</summary>
 /// <param name="MemberId">The member.</param>

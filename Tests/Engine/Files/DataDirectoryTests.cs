@@ -24,6 +24,17 @@ public sealed class DataDirectoryTests : IDisposable
     }
 
     [Fact]
+    public void A_new_directory_outlives_the_loss_of_all_that_was_not_synced()
+    {
+        var files = new FaultyFileSystem();
+        DataDirectoryIdentity identity;
+        using (var directory = DataDirectory.Open(files, "/new/data")) identity = directory.Identity;
+        files.Crash();
+        using var again = DataDirectory.Open(files, "/new/data");
+        Assert.Equal(identity, again.Identity);
+    }
+
+    [Fact]
     public void A_second_user_is_refused_with_the_directory_and_the_holders_pid()
     {
         using var first = DataDirectory.Open(_files, _path);

@@ -166,7 +166,8 @@ public sealed class PartitionLeaderTests : IDisposable
         _disk.Set();
         _test.Flush();
         Assert.Equal(1, _leader.HighWatermark);
-        // A wait lets go of its timer just after it has ended.
+        // A wait lets go of its timer when those who awaited it have gone on, and this may be one of them.
+        await Task.Yield();
         Assert.True(SpinWait.SpinUntil(() => _test.Clock.ArmedTimers == 0, s_timeout));
         Assert.True(_leader.IsClosed);
     }

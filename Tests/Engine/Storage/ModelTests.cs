@@ -1,5 +1,4 @@
 using OrleansLog.Engine.Storage;
-using OrleansLog.Records;
 using OrleansLog.Tests.Engine.Files;
 using Xunit;
 

@@ -1,0 +1,71 @@
+using System.Globalization;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Options;
+using OrleansLog.Engine.Groups;
+using OrleansLog.Grains.Interfaces;
+using OrleansLog.Records;
+
+namespace OrleansLog.Grains.Groups;
+
+/// <summary>Loads a group from its partition of <c>__consumer_offsets</c>. Thread-safe.</summary>
+internal sealed partial class GroupLoader(
+    IGrainFactory grains,
+    GroupTopicsCache topics,
+    IOptions<GroupOptions> options,
+    TimeProvider time,
+    ILogger<GroupLoader> logger)
+{
+    // What a batch may have is the topic's setting; more at a time would gain nothing.
+    private const int MaxBatchBytes = 900 * 1024;
+
+    /// <summary>Loads the group; called on the turns of its grain.</summary>
+    /// <exception cref="OrleansLogException">InvalidGroupId; CoordinatorNotAvailable or CoordinatorLoadInProgress when it cannot
+    /// be loaded at present.</exception>
+    public async Task<OpenGroup> LoadAsync(string groupId)
+    {
+        var coordinator = new GroupCoordinator(groupId, options.Value, time);
+        GroupLog? log = null;
+        try
+        {
+            var catalog = grains.GetCatalog();
+            var home = await catalog.EnsureInternalTopic(GroupPartitioner.OffsetsTopic);
+            var partition = grains.GetPartition(new TopicPartition(
+                home.Name, GroupPartitioner.PartitionFor(groupId, home.Partitions.Count)));
+            log = new GroupLog(partition, catalog, groupId, BatchBound(home), time);
+            var reader = new GroupLogReader(partition, groupId, coordinator);
+            await reader.ReadAsync();
+            if (reader.FoundAny) await log.TakeOfficeAsync(reader);
+            coordinator.CompleteReplay();
+            var open = new OpenGroup(coordinator, log);
+            open.UpdateTopics(await topics.GetAsync(TimeSpan.Zero));
+            LogLoaded(groupId, coordinator.MemberCount, reader.Position);
+            if (reader.MalformedCount + reader.UnknownCount > 0) LogSkipped(groupId, reader.UnknownCount, reader.MalformedCount);
+            return open;
+        }
+        catch (Exception e)
+        {
+            log?.Dispose();
+            LogFailed(e, groupId);
+            if (e is OrleansLogException { Error: ErrorCode.CoordinatorNotAvailable or ErrorCode.CoordinatorLoadInProgress }) throw;
+            throw new OrleansLogException(
+                ErrorCode.CoordinatorNotAvailable, $"Group '{groupId}' cannot be loaded at present: {e.Message} Retry.", e);
+        }
+    }
+
+    private static int BatchBound(TopicDescription topic) =>
+        topic.Configs.TryGetValue("max.message.bytes", out var text)
+        && int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var bound)
+            ? Math.Clamp(bound, 4096, MaxBatchBytes)
+            : MaxBatchBytes;
+
+    [LoggerMessage(Level = LogLevel.Debug, Message = "Group '{GroupId}' is loaded with {Members} members, up to offset {Offset}.")]
+    private partial void LogLoaded(string groupId, int members, long offset);
+
+    [LoggerMessage(
+        Level = LogLevel.Warning,
+        Message = "Of the records of group '{GroupId}', {Unknown} of unknown versions and {Malformed} malformed ones are ignored.")]
+    private partial void LogSkipped(string groupId, int unknown, int malformed);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "Group '{GroupId}' could not be loaded.")]
+    private partial void LogFailed(Exception exception, string groupId);
+}

@@ -1,0 +1,14 @@
+namespace OrleansLog.Grains.Hosting;
+
+/// <summary>
+/// When the parts of the log start within a silo's life; they stop in the opposite order. All start before the silo opens a
+/// port, so that a silo that cannot have its data directory never answers anybody, and stop after its grains are gone.
+/// </summary>
+internal static class LogStage
+{
+    /// <summary>The data directory is locked and the log manager opened.</summary>
+    public const int DataDirectory = ServiceLifecycleStage.RuntimeInitialize - 30;
+
+    /// <summary>The metadata store is opened and its schema made; the stage after it reads its queries.</summary>
+    public const int MetadataStore = ServiceLifecycleStage.RuntimeInitialize - 20;
+}

@@ -1,0 +1,71 @@
+using Microsoft.Data.Sqlite;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.DependencyInjection.Extensions;
+using Microsoft.Extensions.Options;
+using Orleans.Runtime.Hosting;
+using OrleansLog.Grains.Groups;
+using OrleansLog.Grains.Hosting;
+using OrleansLog.Grains.Interfaces.Transport;
+using OrleansLog.Grains.Options;
+using OrleansLog.Grains.Partitions;
+using OrleansLog.Grains.Storage;
+using OrleansLog.Grains.Storage.Sqlite;
+using OrleansLog.Grains.Topics;
+
+namespace OrleansLog.Grains;
+
+/// <summary>Puts the log into a silo.</summary>
+public static class OrleansLogSiloBuilderExtensions
+{
+    /// <summary>
+    /// Hosts the log in this silo: its storage engine, its grains, its metadata store and its transport. Settings come from the
+    /// configuration section <see cref="OrleansLogOptions.SectionName"/>, if the host has one, and then from
+    /// <paramref name="configure"/>. The silo does not start with a setting that is wrong or a data directory that is not its
+    /// own. Call it after the clustering has been chosen.
+    /// </summary>
+    public static ISiloBuilder AddOrleansLog(this ISiloBuilder builder, Action<OrleansLogOptions>? configure = null)
+    {
+        ArgumentNullException.ThrowIfNull(builder);
+        var services = builder.Services;
+        var options = services.AddOptions<OrleansLogOptions>().BindConfiguration(OrleansLogOptions.SectionName);
+        if (configure is not null) options.Configure(configure);
+        if (services.Any(service => service.ServiceType == typeof(LogHost))) return builder;
+
+        options.ValidateOnStart();
+        services.AddSingleton<IValidateOptions<OrleansLogOptions>, OrleansLogOptionsValidator>();
+        services.TryAddSingleton(TimeProvider.System);
+        services.AddSingleton<LocalNode>();
+        services.AddSingleton<TopicDefaults>();
+        services.AddSingleton<LogHost>();
+        services.AddSingleton<ILifecycleParticipant<ISiloLifecycle>>(provider => provider.GetRequiredService<LogHost>());
+        services.AddGrainStorage(MetadataStorage.Name, (provider, _) => CreateMetadataStorage(provider));
+        services.AddSingleton<OpenLogs>();
+        services.AddSingleton<PartitionOpener>();
+        services.AddSingleton<ProduceBudget>();
+        services.AddSingleton<SiloStopping>();
+        services.AddSingleton<ILifecycleParticipant<ISiloLifecycle>>(provider => provider.GetRequiredService<SiloStopping>());
+        services.AddSingleton<IdleLogKeeper>();
+        services.AddSingleton<ILifecycleParticipant<ISiloLifecycle>>(provider => provider.GetRequiredService<IdleLogKeeper>());
+        services.AddSingleton<ILifecycleParticipant<ISiloLifecycle>, NodeRegistration>();
+        services.AddConsumerGroups();
+        services.UseLogTransport();
+        return builder;
+    }
+
+    private static MetadataStorage CreateMetadataStorage(IServiceProvider services)
+    {
+        var options = services.GetRequiredService<IOptions<OrleansLogOptions>>().Value;
+        return options.Metadata.Provider switch
+        {
+            MetadataStoreProvider.Sqlite => new MetadataStorage(
+                services, new SqliteDataSource(SqliteConnectionString(options)), MetadataStorage.SqliteInvariant),
+            var other => throw new NotSupportedException($"There is no metadata store '{other}'."),
+        };
+    }
+
+    private static string SqliteConnectionString(OrleansLogOptions options) =>
+        options.Metadata.ConnectionString ?? new SqliteConnectionStringBuilder
+        {
+            DataSource = Path.Combine(Path.GetFullPath(options.DataDirectory), "metadata.db"),
+        }.ToString();
+}

@@ -1,0 +1,20 @@
+namespace OrleansLog.Grains.Hosting;
+
+/// <summary>
+/// Tells that the silo is about to stop, before its grains are deactivated: Orleans waits for the calls that a grain is in, and
+/// a long poll would hold the stop up for as long as it may wait. Thread-safe.
+/// </summary>
+internal sealed class SiloStopping : ILifecycleParticipant<ISiloLifecycle>, IDisposable
+{
+    private readonly CancellationTokenSource _stopping = new();
+
+    /// <summary>Cancelled when the stop begins.</summary>
+    public CancellationToken Token => _stopping.Token;
+
+    /// <inheritdoc/>
+    public void Participate(ISiloLifecycle observer) => observer.Subscribe(
+        nameof(SiloStopping), ServiceLifecycleStage.Active, _ => Task.CompletedTask, _ => _stopping.CancelAsync());
+
+    /// <inheritdoc/>
+    public void Dispose() => _stopping.Dispose();
+}

@@ -1,0 +1,77 @@
+namespace OrleansLog.Grains;
+
+/// <summary>
+/// The settings of the log in a silo, bound from the configuration section <see cref="SectionName"/> and checked when the silo
+/// starts. Sizes are in bytes.
+/// </summary>
+public sealed class OrleansLogOptions
+{
+    /// <summary>The configuration section these are bound from.</summary>
+    public const string SectionName = "OrleansLog";
+
+    /// <summary>Where the records and the metadata are; made if missing, locked while the silo runs.</summary>
+    public string DataDirectory { get; set; } = "./data";
+
+    /// <summary>
+    /// The stable number of this node, from 0; null for the one in the data directory (1 in a new one). It cannot be changed
+    /// later.
+    /// </summary>
+    public int? NodeId { get; set; }
+
+    /// <summary>
+    /// The id of the cluster; null for the one in the data directory (a random one in a new one). It cannot be changed later.
+    /// </summary>
+    public string? ClusterId { get; set; }
+
+    /// <summary>The rack (or zone) of this node; null for none.</summary>
+    public string? Rack { get; set; }
+
+    /// <summary>The name or address at which clients reach this node.</summary>
+    public string AdvertisedHost { get; set; } = "localhost";
+
+    /// <summary>Kafka's <c>num.partitions</c>: partitions of a topic whose creator leaves the number open.</summary>
+    public int DefaultPartitions { get; set; } = 1;
+
+    /// <summary>Kafka's <c>default.replication.factor</c>: replicas of a topic whose creator leaves the number open.</summary>
+    public short DefaultReplicationFactor { get; set; } = 1;
+
+    /// <summary>Configurations, by Kafka's names (<c>retention.ms</c>, ...), of every topic that does not set them itself.</summary>
+    public Dictionary<string, string> TopicDefaults { get; } = new(StringComparer.Ordinal);
+
+    /// <summary>Kafka's <c>offsets.topic.num.partitions</c>: partitions of the topic that holds committed offsets. It counts
+    /// when that topic is made, with the first group.</summary>
+    public int OffsetsTopicPartitions { get; set; } = 50;
+
+    /// <summary>Kafka's <c>offsets.topic.replication.factor</c>.</summary>
+    public short OffsetsTopicReplicationFactor { get; set; } = 1;
+
+    /// <summary>How many topics there may be.</summary>
+    public int MaxTopics { get; set; } = 10_000;
+
+    /// <summary>How many partitions a topic may have.</summary>
+    public int MaxPartitionsPerTopic { get; set; } = 10_000;
+
+    /// <summary>How many consumer groups there may be.</summary>
+    public int MaxGroups { get; set; } = 100_000;
+
+    /// <summary>The most bytes a fetch returns, whatever it asks for; a single larger batch is still returned.</summary>
+    public int MaxFetchBytes { get; set; } = 50 * 1024 * 1024;
+
+    /// <summary>The longest a fetch may wait for records, whatever it asks for.</summary>
+    public TimeSpan MaxFetchWait { get; set; } = TimeSpan.FromSeconds(25);
+
+    /// <summary>
+    /// How many bytes of records may be on their way to disk on this silo at a time. Requests beyond that wait, up to their
+    /// timeout, and are refused then.
+    /// </summary>
+    public long MaxInFlightProduceBytes { get; set; } = 128 * 1024 * 1024;
+
+    /// <summary>Kafka's <c>log.retention.check.interval.ms</c>: how often old segments are looked for.</summary>
+    public TimeSpan RetentionCheckInterval { get; set; } = TimeSpan.FromMinutes(5);
+
+    /// <summary>How many partitions that nobody uses are opened at most, one after the other, in one such look.</summary>
+    public int MaxIdlePartitionsPerCheck { get; set; } = 200;
+
+    /// <summary>Where topics, leaderships and producer ids are kept.</summary>
+    public MetadataStoreOptions Metadata { get; } = new();
+}

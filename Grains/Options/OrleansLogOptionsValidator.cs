@@ -1,0 +1,90 @@
+using System.Data.Common;
+using Microsoft.Data.Sqlite;
+using Microsoft.Extensions.Options;
+using OrleansLog.Engine.Storage;
+using OrleansLog.Records;
+
+namespace OrleansLog.Grains.Options;
+
+/// <summary>Checks the options when the silo starts: every fault at once, each with the setting, its value and the fix.</summary>
+internal sealed class OrleansLogOptionsValidator : IValidateOptions<OrleansLogOptions>
+{
+    /// <inheritdoc/>
+    public ValidateOptionsResult Validate(string? name, OrleansLogOptions options)
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        var faults = new List<string>();
+        if (string.IsNullOrWhiteSpace(options.DataDirectory))
+            faults.Add(Setting(nameof(options.DataDirectory)) + " is empty; set it to a folder for the data, such as ./data.");
+        if (options.NodeId is < 0) faults.Add(Range(nameof(options.NodeId), options.NodeId, "0", "2147483647"));
+        if (options.ClusterId is not null && string.IsNullOrWhiteSpace(options.ClusterId))
+            faults.Add(Setting(nameof(options.ClusterId)) + " is empty; leave it out or give the cluster's id.");
+        if (string.IsNullOrWhiteSpace(options.AdvertisedHost))
+            faults.Add(Setting(nameof(options.AdvertisedHost)) + " is empty; set it to the name clients reach this node by.");
+
+        Check(faults, nameof(options.MaxPartitionsPerTopic), options.MaxPartitionsPerTopic, 1, 1_000_000);
+        Check(faults, nameof(options.DefaultPartitions), options.DefaultPartitions, 1, options.MaxPartitionsPerTopic);
+        Check(faults, nameof(options.DefaultReplicationFactor), options.DefaultReplicationFactor, 1, short.MaxValue);
+        Check(faults, nameof(options.OffsetsTopicPartitions), options.OffsetsTopicPartitions, 1, options.MaxPartitionsPerTopic);
+        Check(faults, nameof(options.OffsetsTopicReplicationFactor), options.OffsetsTopicReplicationFactor, 1, short.MaxValue);
+        Check(faults, nameof(options.MaxTopics), options.MaxTopics, 1, 1_000_000);
+        Check(faults, nameof(options.MaxGroups), options.MaxGroups, 1, 10_000_000);
+        Check(faults, nameof(options.MaxFetchBytes), options.MaxFetchBytes, 1024, 1024 * 1024 * 1024);
+        Check(faults, nameof(options.MaxInFlightProduceBytes), options.MaxInFlightProduceBytes, 1024 * 1024, 1L << 40);
+        Check(faults, nameof(options.MaxIdlePartitionsPerCheck), options.MaxIdlePartitionsPerCheck, 1, 1_000_000);
+        Check(faults, nameof(options.MaxFetchWait), options.MaxFetchWait, TimeSpan.Zero, TimeSpan.FromMinutes(10));
+        Check(faults, nameof(options.RetentionCheckInterval), options.RetentionCheckInterval, TimeSpan.FromMilliseconds(100),
+            TimeSpan.FromDays(24));
+        CheckTopicDefaults(faults, options);
+        CheckMetadata(faults, options.Metadata);
+        return faults.Count == 0 ? ValidateOptionsResult.Success : ValidateOptionsResult.Fail(faults);
+    }
+
+    private static void CheckTopicDefaults(List<string> faults, OrleansLogOptions options)
+    {
+        try
+        {
+            LogConfig.Parse(options.TopicDefaults);
+        }
+        catch (OrleansLogException e)
+        {
+            faults.Add($"{Setting(nameof(options.TopicDefaults))}: {e.Message}");
+        }
+    }
+
+    private static void CheckMetadata(List<string> faults, MetadataStoreOptions metadata)
+    {
+        var setting = Setting(nameof(OrleansLogOptions.Metadata) + ":");
+        if (!Enum.IsDefined(metadata.Provider))
+        {
+            faults.Add($"{setting}{nameof(metadata.Provider)} is {metadata.Provider}; it must be one of "
+                + string.Join(", ", Enum.GetNames<MetadataStoreProvider>()) + ".");
+        }
+
+        if (metadata.ConnectionString is null) return;
+        try
+        {
+            DbConnectionStringBuilder builder = new SqliteConnectionStringBuilder(metadata.ConnectionString);
+            if (builder is SqliteConnectionStringBuilder { DataSource: "" or ":memory:" })
+            {
+                faults.Add($"{setting}{nameof(metadata.ConnectionString)} names no file; give it one as 'Data Source=<file>', "
+                    + "or leave it out for metadata.db in the data directory.");
+            }
+        }
+        catch (ArgumentException e)
+        {
+            faults.Add($"{setting}{nameof(metadata.ConnectionString)} is not a connection string of SQLite: {e.Message}");
+        }
+    }
+
+    private static void Check<T>(List<string> faults, string name, T value, T least, T greatest)
+        where T : IComparable<T>
+    {
+        if (value.CompareTo(least) < 0 || value.CompareTo(greatest) > 0) faults.Add(Range(name, value, least, greatest));
+    }
+
+    private static string Range(string name, object? value, object? least, object? greatest) =>
+        FormattableString.Invariant($"{Setting(name)} is {value}; set it to a value from {least} to {greatest}.");
+
+    private static string Setting(string name) => $"{OrleansLogOptions.SectionName}:{name}";
+}

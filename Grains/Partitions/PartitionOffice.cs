@@ -1,0 +1,23 @@
+namespace OrleansLog.Grains.Partitions;
+
+/// <summary>
+/// Who leads a partition, as stored; changed by compare-and-set only. Whoever raises <see cref="LeaderEpoch"/> is in office
+/// until somebody else does.
+/// </summary>
+internal sealed record PartitionOffice
+{
+    /// <summary>The topic this belongs to; empty when nobody has led the partition yet.</summary>
+    public Guid TopicId { get; init; }
+
+    /// <summary>The epoch of the present leader; -1 before the first.</summary>
+    public int LeaderEpoch { get; init; } = -1;
+
+    /// <summary>Node id of the leader; -1 before the first.</summary>
+    public int Leader { get; init; } = -1;
+
+    /// <summary>Node ids of the replicas in sync.</summary>
+    public int[] InSyncReplicas { get; init; } = [];
+
+    /// <summary>Node ids of all replicas, the preferred leader first.</summary>
+    public int[] Replicas { get; init; } = [];
+}

@@ -1,0 +1,38 @@
+using OrleansLog.Grains.Interfaces;
+
+namespace OrleansLog.Tests.Client.Fakes;
+
+/// <summary>A catalog that only hands out producer ids.</summary>
+internal sealed class FakeCatalog : ICatalogGrain
+{
+    private long _nextProducerId = 1000;
+
+    /// <summary>Failures of the next calls, in their order.</summary>
+    public Queue<Exception> Failures { get; } = new();
+
+    public Task<ProducerIdBlock> AllocateProducerIds(int count) => Failures.TryDequeue(out var failure)
+        ? Task.FromException<ProducerIdBlock>(failure)
+        : Task.FromResult(new ProducerIdBlock(Interlocked.Add(ref _nextProducerId, count) - count, count));
+
+    public Task<IReadOnlyList<string>> ListGroups() => Task.FromResult<IReadOnlyList<string>>(["a", "b"]);
+
+    public Task<TopicDescription> CreateTopic(CreateTopicRequest request) => throw new NotSupportedException();
+
+    public Task<TopicDescription> EnsureInternalTopic(string topic) => throw new NotSupportedException();
+
+    public Task DeleteTopic(string topic) => throw new NotSupportedException();
+
+    public Task<TopicList> ListTopics() => throw new NotSupportedException();
+
+    public Task TopicChanged(TopicDescription topic) => throw new NotSupportedException();
+
+    public Task<long> GetTopicsVersion() => throw new NotSupportedException();
+
+    public Task RegisterGroup(string groupId) => throw new NotSupportedException();
+
+    public Task UnregisterGroup(string groupId) => throw new NotSupportedException();
+
+    public Task<ClusterDescription> DescribeCluster() => throw new NotSupportedException();
+
+    public Task RegisterNode(NodeDescription node) => throw new NotSupportedException();
+}

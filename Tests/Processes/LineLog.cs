@@ -1,0 +1,57 @@
+namespace OrleansLog.Tests.Processes;
+
+/// <summary>The lines a process has written, the last <see cref="MaxLines"/> of them. Thread-safe.</summary>
+public sealed class LineLog
+{
+    public const int MaxLines = 10_000;
+
+    private readonly Lock _gate = new();
+    private readonly Queue<string> _lines = new();
+    private readonly List<(Func<string, bool> Matches, TaskCompletionSource<string?> Found)> _waits = [];
+    private bool _ended;
+
+    public IReadOnlyList<string> Lines
+    {
+        get
+        {
+            lock (_gate) return [.. _lines];
+        }
+    }
+
+    /// <summary>All lines in one text.</summary>
+    public string Text => string.Join('\n', Lines);
+
+    /// <summary>The first line that matches, written already or yet to come; null when the process ends without one.</summary>
+    public Task<string?> WaitForAsync(Func<string, bool> matches)
+    {
+        lock (_gate)
+        {
+            if (_lines.FirstOrDefault(matches) is { } line) return Task.FromResult<string?>(line);
+            if (_ended) return Task.FromResult<string?>(null);
+            var found = new TaskCompletionSource<string?>(TaskCreationOptions.RunContinuationsAsynchronously);
+            _waits.Add((matches, found));
+            return found.Task;
+        }
+    }
+
+    internal void Add(string line)
+    {
+        lock (_gate)
+        {
+            if (_lines.Count == MaxLines) _lines.Dequeue();
+            _lines.Enqueue(line);
+            foreach (var wait in _waits.Where(wait => wait.Matches(line))) wait.Found.TrySetResult(line);
+            _waits.RemoveAll(static wait => wait.Found.Task.IsCompleted);
+        }
+    }
+
+    internal void End()
+    {
+        lock (_gate)
+        {
+            _ended = true;
+            foreach (var wait in _waits) wait.Found.TrySetResult(null);
+            _waits.Clear();
+        }
+    }
+}
