@@ -1,1 +1,4 @@
-return 0;
+using OrleansLog.Cli.Hosting;
+
+using var signals = new TerminationSignals();
+return await new CliApp(CliHost.ForProcess()).RunAsync(args, signals.Token).ConfigureAwait(false);

@@ -90,8 +90,10 @@ internal sealed class Membership(ConsumerGroup group, GroupOptions options)
         }
 
         if (epoch == current.Epoch) return;
-        // The answer that raised the epoch may have been lost. Then the member owns nothing that it was not to keep.
-        if (epoch == current.PreviousEpoch && epoch < current.Epoch && owned is not null && owned.IsSubsetOf(member.Held)) return;
+        // The answer that raised the epoch may have been lost. Then the member owns nothing that it was not to keep; if it does
+        // not say what it owns, that is what it said last.
+        if (epoch == current.PreviousEpoch && epoch < current.Epoch && (owned ?? member.Reported)?.IsSubsetOf(member.Held) == true)
+            return;
         throw new OrleansLogException(
             ErrorCode.FencedMemberEpoch,
             $"Member '{member.Id}' comes with epoch {epoch}, but is in epoch {current.Epoch}; it has to give up all partitions and rejoin.");

@@ -1,4 +1,5 @@
 using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Options;
 using OrleansLog.Engine.Groups;
 using OrleansLog.Grains.Interfaces;
 using OrleansLog.Records;
@@ -12,10 +13,13 @@ namespace OrleansLog.Grains.Groups;
 /// timer while the group has members, none otherwise.
 /// </summary>
 internal sealed partial class ConsumerGroupGrain(
-    GroupLoader loader, GroupTopicsCache topics, TimeProvider time, ILogger<ConsumerGroupGrain> logger) : Grain, IConsumerGroupGrain
+    GroupLoader loader,
+    GroupTopicsCache topics,
+    IOptions<GroupOptions> options,
+    TimeProvider time,
+    ILogger<ConsumerGroupGrain> logger) : Grain, IConsumerGroupGrain
 {
     private static readonly TimeSpan TopicsPollInterval = TimeSpan.FromSeconds(3);
-    private static readonly TimeSpan ExpiryInterval = TimeSpan.FromMinutes(10);
     private static readonly TimeSpan UnknownTopicMaxAge = TimeSpan.FromSeconds(1);
 
     private Task<OpenGroup>? _opening;
@@ -32,7 +36,7 @@ internal sealed partial class ConsumerGroupGrain(
         StopTimer();
         var open = _open;
         _open = null;
-        if (open is not null) await open.DisposeAsync();
+        if (open is not null) await open.DisposeAsync().AsTask().WaitAsync(cancellationToken);
     }
 
     /// <inheritdoc/>
@@ -43,8 +47,7 @@ internal sealed partial class ConsumerGroupGrain(
         // Who subscribes may have made the topic just now.
         if (request.SubscribedTopics is not null || request.SubscribedPattern is not null)
             open = await RefreshTopicsAsync(TimeSpan.Zero);
-        open.Log.CheckReady();
-        var result = open.Coordinator.Heartbeat(request.ToEngine());
+        var result = open.Decide(coordinator => coordinator.Heartbeat(request.ToEngine()));
         if (result.Records.Count > 0) SetTimer(open);
         return (await open.AnswerAsync(result)).ToMessage();
     }
@@ -56,8 +59,7 @@ internal sealed partial class ConsumerGroupGrain(
         var open = await OpenAsync();
         var commit = request.ToEngine();
         if (!open.Coordinator.KnowsAll(commit.Offsets)) open = await RefreshTopicsAsync(UnknownTopicMaxAge);
-        open.Log.CheckReady();
-        return (await open.AnswerAsync(open.Coordinator.CommitOffsets(commit))).ToMessage(request);
+        return (await open.AnswerAsync(open.Decide(coordinator => coordinator.CommitOffsets(commit)))).ToMessage(request);
     }
 
     /// <inheritdoc/>
@@ -73,6 +75,7 @@ internal sealed partial class ConsumerGroupGrain(
     public async Task<GroupDescription> Describe()
     {
         var open = await OpenAsync();
+        ExpireIfDue(open);
         var description = open.Coordinator.Describe().ToMessage();
         await open.Log.AppendAsync([]);
         return description;
@@ -83,18 +86,16 @@ internal sealed partial class ConsumerGroupGrain(
     {
         ArgumentNullException.ThrowIfNull(partitions);
         var open = await OpenAsync();
-        open.Log.CheckReady();
-        await open.AnswerAsync(open.Coordinator.DeleteOffsets(partitions));
+        await open.AnswerAsync(open.Decide(coordinator => coordinator.DeleteOffsets(partitions)));
     }
 
     /// <inheritdoc/>
     public async Task Delete()
     {
         var open = await OpenAsync();
-        open.Log.CheckReady();
         // One that is listed though it is not there is listed no more.
         if (!open.Coordinator.Exists) await open.Log.AppendAsync([], forget: true);
-        await open.AnswerAsync(open.Coordinator.Delete(), forget: true);
+        await open.AnswerAsync(open.Decide(coordinator => coordinator.Delete()), forget: true);
     }
 
     /// <summary>The loaded group, loaded if need be; all who come while it is being loaded share the one attempt.</summary>
@@ -151,10 +152,16 @@ internal sealed partial class ConsumerGroupGrain(
         return open;
     }
 
+    private void ExpireIfDue(OpenGroup open)
+    {
+        // A little less than the interval, so that one who asks at that interval does not come just too early.
+        if (time.GetElapsedTime(_expiredAt) >= options.Value.ExpiryCheckInterval * 0.9) Expire(open);
+    }
+
     private void Expire(OpenGroup open)
     {
         _expiredAt = time.GetTimestamp();
-        var expired = open.Coordinator.ExpireOffsets();
+        var expired = open.Decide(coordinator => coordinator.ExpireOffsets());
         if (expired.Records.Count > 0) Watch(open.Log.AppendAsync(expired.Records, forget: expired.Response));
     }
 
@@ -204,14 +211,14 @@ internal sealed partial class ConsumerGroupGrain(
         try
         {
             var open = await OpenAsync();
-            var removed = await open.AnswerAsync(open.Coordinator.Tick());
+            var removed = await open.AnswerAsync(open.Decide(coordinator => coordinator.Tick()));
             if (removed.Count > 0) LogRemoved(GroupId, string.Join(", ", removed));
             if (open.Coordinator.MemberCount > 0) await RefreshTopicsAsync(TopicsPollInterval / 2);
-            if (time.GetElapsedTime(_expiredAt) > ExpiryInterval) Expire(open);
+            ExpireIfDue(open);
         }
-        catch (OrleansLogException e)
+        catch (Exception e)
         {
-            LogTimerFailed(GroupId, e.Message);
+            LogTimerFailed(e, GroupId);
         }
 
         if (_open is { Log.IsFaulted: false } current) SetTimer(current);
@@ -230,8 +237,8 @@ internal sealed partial class ConsumerGroupGrain(
     [LoggerMessage(Level = LogLevel.Warning, Message = "The coordinator of group '{GroupId}' is loaded anew: {Reason}")]
     private partial void LogGivenUp(string groupId, string reason);
 
-    [LoggerMessage(Level = LogLevel.Warning, Message = "Group '{GroupId}' could not tend to its members: {Reason}")]
-    private partial void LogTimerFailed(string groupId, string reason);
+    [LoggerMessage(Level = LogLevel.Warning, Message = "Group '{GroupId}' could not tend to its members.")]
+    private partial void LogTimerFailed(Exception exception, string groupId);
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "Expired offsets of group '{GroupId}' could not be deleted: {Reason}")]
     private partial void LogExpiryFailed(string groupId, string reason);

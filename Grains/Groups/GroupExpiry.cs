@@ -8,7 +8,7 @@ namespace OrleansLog.Grains.Groups;
 
 /// <summary>
 /// Wakes groups that nobody asks for, now and then and a bounded number at a time, so that their offsets expire: a group looks
-/// at its offsets when it is loaded. One loop for the silo; a group by itself keeps no timer.
+/// at its offsets when it is loaded and when it is described. One loop for the silo; a group by itself keeps no timer.
 /// </summary>
 internal sealed partial class GroupExpiry(
     IGrainFactory grains, IOptions<GroupOptions> options, TimeProvider time, ILogger<GroupExpiry> logger)

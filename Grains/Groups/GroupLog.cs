@@ -98,6 +98,9 @@ internal sealed class GroupLog(
         return entry.Done.Task;
     }
 
+    /// <summary>Gives the log up: all who wait and all who come are refused.</summary>
+    public void Abandon(Exception cause) => Fail(cause);
+
     /// <summary>Waits until nothing is under way any more; never fails.</summary>
     public Task WhenIdleAsync() => _running;
 
@@ -118,7 +121,7 @@ internal sealed class GroupLog(
                     _isRegistered = false;
                 }
 
-                foreach (var entry in _taken) entry.Done.SetResult();
+                foreach (var entry in _taken) entry.Done.TrySetResult();
             }
         }
         catch (Exception e)
@@ -151,7 +154,18 @@ internal sealed class GroupLog(
             _isRegistered = true;
         }
 
-        await ProduceAsync(_batches.Build(_producerId, _producerEpoch, _sequence));
+        try
+        {
+            await ProduceAsync(_batches.Build(_producerId, _producerEpoch, _sequence));
+        }
+        catch (OrleansLogException e) when (e.Error == ErrorCode.UnknownProducerId && _producerEpoch < short.MaxValue)
+        {
+            // A partition forgets producers that wrote nothing for long. Nothing was written; a new epoch begins at 0.
+            _producerEpoch++;
+            _sequence = 0;
+            await ProduceAsync(_batches.Build(_producerId, _producerEpoch, _sequence));
+        }
+
         _sequence = GroupBatches.Next(_sequence, _batches.RecordCount);
     }
 
@@ -185,10 +199,12 @@ internal sealed class GroupLog(
 
     private void Fail(Exception cause)
     {
-        Fault = new OrleansLogException(
-            ErrorCode.CoordinatorNotAvailable,
-            $"A change of group '{groupId}' could not be written, or whether it was is not known: {cause.Message} Retry.",
-            cause);
+        Fault ??= cause is OrleansLogException { Error: ErrorCode.PolicyViolation or ErrorCode.RecordTooLarge } refused
+            ? refused
+            : new OrleansLogException(
+                ErrorCode.CoordinatorNotAvailable,
+                $"A change of group '{groupId}' could not be written, or whether it was is not known: {cause.Message} Retry.",
+                cause);
         foreach (var entry in _taken.Concat(_queue))
         {
             entry.Done.TrySetException(Fault);

@@ -53,8 +53,12 @@ internal sealed class GroupLogReader(IPartitionGrain partition, string groupId, 
             using var records = response.Records;
             end = Math.Max(response.HighWatermark, atLeastTo);
             if (records.Length > 0) ReadBatches(records.Memory);
-            else if (_next < end) throw new OrleansLogException(
-                ErrorCode.CoordinatorLoadInProgress, $"The records of group '{groupId}' from offset {_next} on cannot be read yet.");
+            else _next = response.HighWatermark; // the cleaner may have left nothing up to there
+            if (records.Length == 0 && _next < end)
+            {
+                throw new OrleansLogException(
+                    ErrorCode.CoordinatorLoadInProgress, $"The records of group '{groupId}' from offset {_next} on cannot be read yet.");
+            }
         }
         while (_next < end);
     }

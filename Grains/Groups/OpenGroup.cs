@@ -1,4 +1,5 @@
 using OrleansLog.Engine.Groups;
+using OrleansLog.Records;
 
 namespace OrleansLog.Grains.Groups;
 
@@ -14,7 +15,25 @@ internal sealed class OpenGroup(GroupCoordinator coordinator, GroupLog log) : IA
     /// <summary>Takes over the topics, if they are news.</summary>
     public void UpdateTopics(GroupTopics topics)
     {
-        if (topics.Version > Coordinator.TopicsVersion) Forward(Log.AppendAsync(Coordinator.UpdateTopics(topics).Records));
+        if (topics.Version <= Coordinator.TopicsVersion) return;
+        Forward(Log.AppendAsync(Decide(coordinator => coordinator.UpdateTopics(topics)).Records));
+    }
+
+    /// <summary>
+    /// Lets the coordinator decide something. A failure that is not a refusal may have left it anywhere: it is given up then.
+    /// </summary>
+    public GroupResult<T> Decide<T>(Func<GroupCoordinator, GroupResult<T>> decision)
+    {
+        Log.CheckReady();
+        try
+        {
+            return decision(Coordinator);
+        }
+        catch (Exception e) when (e is not OrleansLogException)
+        {
+            Log.Abandon(e);
+            throw;
+        }
     }
 
     /// <summary>Writes what a call changed; returns its answer when that, and all before, is durable.</summary>

@@ -131,11 +131,13 @@ public sealed class GroupMembershipTests
         var told = _bench.Beat("a", a.MemberEpoch, a.Assignment);
         _bench.Beat("a", a.MemberEpoch, told.Assignment); // raises the epoch; the answer is lost
 
-        Assert.Equal(ErrorCode.FencedMemberEpoch, ErrorOf(() => _bench.Beat("a", a.MemberEpoch))); // owns who knows what
         Assert.Equal(ErrorCode.FencedMemberEpoch, ErrorOf(() => _bench.Beat("a", a.MemberEpoch, a.Assignment)));
+        Assert.Equal(b.MemberEpoch, _bench.Beat("a", a.MemberEpoch).MemberEpoch); // owns what it said last
         Assert.Equal(b.MemberEpoch, _bench.Beat("a", a.MemberEpoch, told.Assignment).MemberEpoch);
         Assert.Equal(ErrorCode.FencedMemberEpoch, ErrorOf(() => _bench.Beat("a", b.MemberEpoch + 1, told.Assignment)));
         Assert.Equal(ErrorCode.UnknownMemberId, ErrorOf(() => _bench.Beat("nobody", 1, [])));
+        _bench.Restart();
+        Assert.Equal(ErrorCode.FencedMemberEpoch, ErrorOf(() => _bench.Beat("a", a.MemberEpoch))); // owns who knows what
     }
 
     [Fact]

@@ -122,6 +122,25 @@ public sealed class ConsumerGroupGrainTests : IDisposable
     }
 
     [Fact]
+    public async Task Offsets_of_a_group_that_nobody_uses_expire_and_the_group_with_them()
+    {
+        await using var cluster = await LogCluster.StartAsync(_data.Path, configureSilo: silo =>
+            silo.Services.Configure<GroupOptions>(options =>
+            {
+                options.OffsetsRetention = TimeSpan.FromSeconds(1);
+                options.ExpiryCheckInterval = TimeSpan.FromSeconds(1);
+            }));
+        await cluster.CreateTopicAsync("logs");
+        var group = cluster.Grains.GetConsumerGroup("readers");
+        await group.CommitOffsets(new OffsetCommitRequest("", -1, null, [new CommittedOffset(new TopicPartition("logs", 0), 9)]));
+
+        while ((await cluster.Catalog.ListGroups()).Count > 0) await Task.Delay(50);
+
+        Assert.Equal("Dead", (await group.Describe()).State);
+        Assert.Empty(await group.FetchOffsets(null));
+    }
+
+    [Fact]
     public async Task A_failed_append_makes_the_coordinator_load_anew_and_loses_nothing_acknowledged()
     {
         var fault = new ProduceFault();

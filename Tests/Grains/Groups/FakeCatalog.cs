@@ -9,7 +9,11 @@ internal sealed class FakeCatalog : ICatalogGrain
 
     public SortedSet<string> Groups { get; } = new(StringComparer.Ordinal);
 
-    public Task RegisterGroup(string groupId) => Task.FromResult(Groups.Add(groupId));
+    /// <summary>Why no group may be added.</summary>
+    public Exception? Refusal { get; set; }
+
+    public Task RegisterGroup(string groupId) =>
+        Refusal is null ? Task.FromResult(Groups.Add(groupId)) : Task.FromException(Refusal);
 
     public Task UnregisterGroup(string groupId) => Task.FromResult(Groups.Remove(groupId));
 

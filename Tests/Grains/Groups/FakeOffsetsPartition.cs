@@ -57,11 +57,19 @@ internal sealed class FakeOffsetsPartition : IPartitionGrain
 
     public Task Delete() => throw new NotSupportedException();
 
+    /// <summary>As if they had written nothing for long.</summary>
+    public void ForgetProducers() => _producers.Clear();
+
     private IEnumerable<long> Append(ReadOnlyMemory<byte> batches)
     {
         while (RecordBatch.TryReadNext(ref batches, out var batch, out var header))
         {
-            var known = _producers.GetValueOrDefault(header.ProducerId, (header.ProducerEpoch, 0, -1));
+            if (!_producers.TryGetValue(header.ProducerId, out var known))
+            {
+                if (header.BaseSequence != 0) throw new OrleansLogException(ErrorCode.UnknownProducerId, "It is not known.");
+                known = (header.ProducerEpoch, 0, -1);
+            }
+
             if (header.ProducerEpoch < known.Epoch)
                 throw new OrleansLogException(ErrorCode.InvalidProducerEpoch, $"Epoch {header.ProducerEpoch} is fenced by {known.Epoch}.");
             var expected = header.ProducerEpoch > known.Epoch ? 0 : known.NextSequence;

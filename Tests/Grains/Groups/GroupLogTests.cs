@@ -143,6 +143,30 @@ public sealed class GroupLogTests
     }
 
     [Fact]
+    public async Task A_partition_that_forgot_the_coordinators_producer_id_takes_its_next_epoch()
+    {
+        using var log = NewLog();
+        await log.AppendAsync([Offset(1)]);
+        _partition.ForgetProducers();
+
+        await log.AppendAsync([Offset(2)]);
+        await log.AppendAsync([Offset(3)]);
+
+        Assert.Equal(3, OffsetOf((await ReadAsync()).Coordinator));
+    }
+
+    [Fact]
+    public async Task A_group_too_many_is_told_so()
+    {
+        using var log = NewLog();
+        _catalog.Refusal = new OrleansLogException(ErrorCode.PolicyViolation, "too many groups");
+
+        var refused = await Assert.ThrowsAsync<OrleansLogException>(() => log.AppendAsync([Offset(1)]));
+        Assert.Equal(ErrorCode.PolicyViolation, refused.Error);
+        Assert.Equal(0, _partition.AppendCount);
+    }
+
+    [Fact]
     public async Task A_group_that_ends_is_listed_no_more_and_again_when_it_begins_anew()
     {
         using var log = NewLog();
