@@ -30,6 +30,8 @@ internal sealed class ConsumeSession(
 
         var options = NewOptions();
         options.EnableAutoCommit = false;
+        if (start.IsOffset)
+            options.AutoOffsetReset = AutoOffsetReset.None;
         _consumer = client.CreateConsumer(options);
         Start(commits: false);
         if (settings.UntilEnd)

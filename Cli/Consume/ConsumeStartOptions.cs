@@ -7,7 +7,8 @@ namespace OrleansLog.Cli.Consume;
 /// <summary>Where to start reading.</summary>
 /// <param name="Position">The position; in a group only the beginning or the end, for partitions without a committed offset.</param>
 /// <param name="Partition">The only partition to read; null for all.</param>
-internal readonly record struct ConsumeStart(LogPosition Position, int? Partition);
+/// <param name="IsOffset">Whether the position is an offset that was asked for: then no other will do.</param>
+internal readonly record struct ConsumeStart(LogPosition Position, int? Partition, bool IsOffset);
 
 /// <summary>The options that say where to start.</summary>
 internal sealed class ConsumeStartOptions
@@ -66,6 +67,6 @@ internal sealed class ConsumeStartOptions
             : fromTime is not null ? LogPosition.AtTime(DateTimeOffset.FromUnixTimeMilliseconds(fromTime.Value))
             : fromBeginning || untilEnd ? LogPosition.Beginning
             : LogPosition.End;
-        return new ConsumeStart(position, partition);
+        return new ConsumeStart(position, partition, offset is not null);
     }
 }
