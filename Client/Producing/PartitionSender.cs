@@ -22,6 +22,8 @@ internal sealed class PartitionSender
     private long _producerId = -1;
     private short _epoch;
     private int _nextSequence;
+    // Why the last attempt of any batch failed, so that a batch that waits for its turn until its time is over can say so.
+    private Exception? _lastFailure;
 
     public PartitionSender(ProducerCore core, TopicProducer topic, int partition)
     {
@@ -76,6 +78,7 @@ internal sealed class PartitionSender
         }
         catch (Exception exception)
         {
+            Volatile.Write(ref _lastFailure, exception);
             _core.Log.LogWarning(exception, "No producer id for {Partition}; trying again", Queue.Partition);
             return false;
         }
@@ -135,6 +138,7 @@ internal sealed class PartitionSender
             var request = new ProduceRequest(RecordBytes.Borrow(batch.Bytes), (short)Settings.Acks, leaderPatienceMs);
             var response = await _core.Context.AnswerTo(_leader.Produce(request)).WaitAsync(patience, Time).ConfigureAwait(false);
             var offset = response.BaseOffsets.Length > 0 ? response.BaseOffsets[0] : -1;
+            Volatile.Write(ref _lastFailure, null);
             End(batch);
             batch.Delivery.Succeed(offset, response.LogAppendTimeMs);
             Queue.Done(batch);
@@ -147,6 +151,7 @@ internal sealed class PartitionSender
 
     private async Task JudgeAsync(ProducerBatch batch, long started, Exception exception)
     {
+        Volatile.Write(ref _lastFailure, exception);
         var error = (exception as OrleansLogException)?.Error;
         if (error == ErrorCode.DuplicateSequenceNumber)
         {
@@ -202,10 +207,13 @@ internal sealed class PartitionSender
 
     private bool IsExpired(ProducerBatch batch) => Time.GetElapsedTime(batch.CreatedAt) >= Settings.DeliveryTimeout;
 
-    private void Expire(ProducerBatch batch) => Fail(batch, TimedOut(batch, null));
+    private void Expire(ProducerBatch batch) => Fail(batch, TimedOut(batch, Volatile.Read(ref _lastFailure)));
 
+    // What the leader refused to the last is refused, and not merely late; unless an attempt before may have gone through.
     private OrleansLogException TimedOut(ProducerBatch batch, Exception? last) => new(
-        ErrorCode.RequestTimedOut,
+        batch.AmbiguousUntil == 0 && last is OrleansLogException refused && CallRetry.Classify(refused) != CallFailure.Ambiguous
+            ? refused.Error
+            : ErrorCode.RequestTimedOut,
         $"A batch of {batch.Builder.RecordCount} records for {Queue.Partition} was not acknowledged within " +
         $"{Settings.DeliveryTimeout.TotalMilliseconds:0} ms (DeliveryTimeoutMs) after {batch.Attempts} attempts" +
         (batch.AmbiguousUntil != 0 ? "; it may be stored all the same." : ".") +

@@ -16,6 +16,7 @@ public sealed class GracefulStopTests(ITestOutputHelper output)
     private const int Partitions = 6;
     private const int Producers = 2;
     private const int Rounds = 3;
+    private const int MaxTailBytes = 64 * 1024;
     private static readonly TimeSpan Limit = TimeSpan.FromSeconds(60);
 
     private readonly ProofReport _report = new(output);
@@ -100,7 +101,8 @@ public sealed class GracefulStopTests(ITestOutputHelper output)
         Assert.All(reports, static pair =>
         {
             Assert.True(pair.Value.CleanShutdown, $"{pair.Key}: {pair.Value}");
-            Assert.True(pair.Value.BytesScanned == 0 && !pair.Value.HasFindings, $"{pair.Key}: {pair.Value}");
+            // What lies behind the last entry of an index is always looked at.
+            Assert.True(pair.Value.BytesScanned < MaxTailBytes && !pair.Value.HasFindings, $"{pair.Key}: {pair.Value}");
         });
     }
 
