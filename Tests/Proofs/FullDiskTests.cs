@@ -11,6 +11,8 @@ namespace OrleansLog.Tests.Proofs;
 public sealed class FullDiskTests(ITestOutputHelper output)
 {
     private const string Topic = "ledger";
+    /// <summary>More than the rest that a refused batch may have left.</summary>
+    private const int LargeRecord = 900_000;
     private static readonly TimeSpan Limit = TimeSpan.FromSeconds(60);
 
     private readonly ProofReport _report = new(output);
@@ -49,9 +51,9 @@ public sealed class FullDiskTests(ITestOutputHelper output)
             ExpectCause(disk, failure.Error, failure.Message);
 
             // Whoever comes now is told the same, by the command too, and what was acknowledged can still be read.
-            var refused = await Assert.ThrowsAsync<OrleansLogException>(async () => await ProduceOneAsync(client));
+            var refused = await Assert.ThrowsAsync<OrleansLogException>(async () => await ProduceLargeAsync(client));
             ExpectCause(disk, refused.Error, refused.Message);
-            var command = await CliProcess.RunAsync(silo.Setup, ["produce", Topic, "--timeout", "3s"], "one more line\n", Limit);
+            var command = await CliProcess.RunAsync(silo.Setup, ["produce", Topic, "--timeout", "3s"], new string('x', LargeRecord) + "\n", Limit);
             Assert.True(command.ExitCode == 1, command.ToString());
             Assert.Contains(nameof(ErrorCode.KafkaStorageError), command.Errors, StringComparison.Ordinal);
             Assert.True(NamesCause(disk, command.Errors), command.ToString());
@@ -121,6 +123,12 @@ public sealed class FullDiskTests(ITestOutputHelper output)
         {
             return e;
         }
+    }
+
+    private static async Task ProduceLargeAsync(OrleansLogClient client)
+    {
+        await using var producer = client.CreateProducer(Impatient());
+        await producer.ProduceAsync(Topic, new byte[8], new byte[LargeRecord]);
     }
 
     private static async Task<RecordMetadata> ProduceOneAsync(OrleansLogClient client)
