@@ -1,1 +1,45 @@
+using BenchmarkDotNet.Running;
+using OrleansLog.Benchmarks;
+
+// Usage: dotnet run -c Release --project Benchmarks -- [all | append | commit | read | client | latency | idle | partitions]...
+//        dotnet run -c Release --project Benchmarks -- micro [BenchmarkDotNet's own arguments]
+// Files go to a new folder below the current directory, or below that of --directory PATH, and are removed at the end.
+
+if (args is ["micro", ..]) return BenchmarkSwitcher.FromAssembly(typeof(Report).Assembly).Run(args[1..]).Any() ? 0 : 1;
+
+var runs = new (string Name, Func<Report, string, Task> RunAsync)[]
+{
+    ("append", EngineBenchmark.AppendAsync),
+    ("commit", EngineBenchmark.GroupCommitAsync),
+    ("read", EngineBenchmark.ReadAsync),
+    ("client", ClientBenchmark.RunAsync),
+    ("latency", LatencyBenchmark.RunAsync),
+    ("idle", FootprintBenchmark.IdleAsync),
+    ("partitions", FootprintBenchmark.PartitionsAsync),
+};
+var at = Array.IndexOf(args, "--directory");
+var parent = at >= 0 && at + 1 < args.Length ? args[at + 1] : Environment.CurrentDirectory;
+var wanted = args.Where((_, i) => at < 0 || (i != at && i != at + 1)).ToArray();
+if (wanted.FirstOrDefault(name => name != "all" && runs.All(run => run.Name != name)) is { } unknown)
+{
+    Console.Error.WriteLine($"There is no benchmark '{unknown}'; there are all, {string.Join(", ", runs.Select(run => run.Name))} and micro.");
+    return 2;
+}
+
+var report = new Report(Console.Out);
+foreach (var (name, runAsync) in runs)
+{
+    if (wanted.Length > 0 && !wanted.Contains("all") && !wanted.Contains(name)) continue;
+    var directory = Path.Combine(parent, $"benchmark-{name}-{Environment.ProcessId}");
+    Directory.CreateDirectory(directory);
+    try
+    {
+        await runAsync(report, directory);
+    }
+    finally
+    {
+        Directory.Delete(directory, recursive: true);
+    }
+}
+
 return 0;

@@ -49,7 +49,7 @@ internal static class CallRetry
             try
             {
                 if (left <= TimeSpan.Zero) throw new TimeoutException();
-                return await context.AnswerTo(call()).WaitAsync(left, time, cancellationToken).ConfigureAwait(false);
+                return await context.AnswerTo(call).WaitAsync(left, time, cancellationToken).ConfigureAwait(false);
             }
             catch (Exception exception) when (!cancellationToken.IsCancellationRequested)
             {

@@ -12,14 +12,14 @@ internal sealed record ClientContext(
     TimeProvider Time,
     ConnectionMonitor Connection)
 {
-    /// <summary>Waits for the answer to a call as long as there is a connection that it can come by.</summary>
+    /// <summary>Makes a call and waits for its answer as long as there is a connection that it can come by.</summary>
     /// <exception cref="OrleansLogException">NetworkException: the connection broke; the call may have been carried out.</exception>
-    public async Task<T> AnswerTo<T>(Task<T> call)
+    public async Task<T> AnswerTo<T>(Func<Task<T>> call)
     {
-        var broken = Connection.Broken;
+        var broken = Connection.Broken; // before the call, so that no break in between is missed
         try
         {
-            return await call.WaitAsync(broken).ConfigureAwait(false);
+            return await call().WaitAsync(broken).ConfigureAwait(false);
         }
         catch (OperationCanceledException exception) when (broken.IsCancellationRequested && exception.CancellationToken == broken)
         {

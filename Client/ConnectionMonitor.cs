@@ -5,8 +5,10 @@ namespace OrleansLog.Client;
 /// it cannot know whether their answers may come another way; here they are given up at once and repeated, which every call of
 /// this client stands.
 /// </summary>
+#pragma warning disable CA1001 // a source without a timer holds nothing to be disposed of
 internal sealed class ConnectionMonitor : IClusterConnectionStatusObserver
 {
+#pragma warning restore CA1001
     private CancellationTokenSource _broken = new();
 
     /// <summary>Cancelled when a connection that is there now breaks.</summary>

@@ -28,13 +28,13 @@ public struct Record
         SizeInBytes = headersAt + headersLength - start;
     }
 
+    internal void SetMemory(ReadOnlyMemory<byte> records) => _records = records;
+
     /// <summary>Length of the key; -1 without one.</summary>
     internal readonly int KeyLength => _keyLength;
 
     /// <summary>The encoded record from the key's bytes on.</summary>
     internal readonly ReadOnlyMemory<byte> FromKey => _records[_keyAt..(_headersAt + _headersLength)];
-
-    internal void SetMemory(ReadOnlyMemory<byte> records) => _records = records;
 
     /// <summary>Its offset in the partition.</summary>
     public long Offset { readonly get; private set; }

@@ -40,6 +40,13 @@ internal static class Varint
             return position + 1;
         }
 
+        if (bits < 0x4000)
+        {
+            Unsafe.Add(ref buffer, position) = (byte)(bits | 0x80);
+            Unsafe.Add(ref buffer, position + 1) = (byte)(bits >> 7);
+            return position + 2;
+        }
+
         return WriteMany(ref buffer, position, bits);
     }
 
@@ -52,6 +59,13 @@ internal static class Varint
         {
             Unsafe.Add(ref buffer, position) = (byte)bits;
             return position + 1;
+        }
+
+        if (bits < 0x4000)
+        {
+            Unsafe.Add(ref buffer, position) = (byte)(bits | 0x80);
+            Unsafe.Add(ref buffer, position + 1) = (byte)(bits >> 7);
+            return position + 2;
         }
 
         return WriteMany(ref buffer, position, bits);

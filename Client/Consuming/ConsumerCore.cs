@@ -150,10 +150,10 @@ internal sealed partial class ConsumerCore : IAsyncDisposable
         }
 
         var leader = Context.Grains.GetPartition(partition);
-        var found = await Context.AnswerTo(leader.ListOffsets(position.Timestamp)).WaitAsync(Settings.RequestTimeout, Context.Time, cancellationToken)
+        var found = await Context.AnswerTo(() => leader.ListOffsets(position.Timestamp)).WaitAsync(Settings.RequestTimeout, Context.Time, cancellationToken)
             .ConfigureAwait(false);
         if (found.Offset >= 0) return found.Offset;
-        found = await Context.AnswerTo(leader.ListOffsets(OffsetSpec.Latest)).WaitAsync(Settings.RequestTimeout, Context.Time, cancellationToken)
+        found = await Context.AnswerTo(() => leader.ListOffsets(OffsetSpec.Latest)).WaitAsync(Settings.RequestTimeout, Context.Time, cancellationToken)
             .ConfigureAwait(false);
         return found.Offset;
     }
@@ -163,7 +163,7 @@ internal sealed partial class ConsumerCore : IAsyncDisposable
     {
         try
         {
-            var topic = await Context.AnswerTo(Context.Grains.GetTopic(partition.Topic).Describe())
+            var topic = await Context.AnswerTo(() => Context.Grains.GetTopic(partition.Topic).Describe())
                 .WaitAsync(Settings.RequestTimeout, Context.Time).ConfigureAwait(false);
             return partition.Partition >= topic.Partitions.Count;
         }

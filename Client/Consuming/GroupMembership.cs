@@ -79,7 +79,7 @@ internal sealed class GroupMembership : IAsyncDisposable
             var epoch = Settings.GroupInstanceId is null ? EpochToLeave : EpochToLeaveForAWhile;
             try
             {
-                await _core.Context.AnswerTo(_group.Heartbeat(Request(epoch, null, null, null)))
+                await _core.Context.AnswerTo(() => _group.Heartbeat(Request(epoch, null, null, null)))
                     .WaitAsync(Settings.RequestTimeout, Time, cancellationToken).ConfigureAwait(false);
             }
             catch (Exception exception) when (exception is not OutOfMemoryException)
@@ -167,7 +167,7 @@ internal sealed class GroupMembership : IAsyncDisposable
         GroupHeartbeatResponse response;
         try
         {
-            response = await _core.Context.AnswerTo(_group.Heartbeat(request))
+            response = await _core.Context.AnswerTo(() => _group.Heartbeat(request))
                 .WaitAsync(Settings.RequestTimeout, Time, _leaving.Token).ConfigureAwait(false);
         }
         catch

@@ -182,7 +182,7 @@ internal sealed class PartitionFetcher : IAsyncDisposable
     }
 
     private Task<FetchResponse> FetchAsync(long offset, int maxWaitMs, CancellationToken stop) => _core.Context
-        .AnswerTo(_leader.Fetch(
+        .AnswerTo(() => _leader.Fetch(
             new FetchRequest(
                 offset,
                 Settings.FetchBytes(_core.AssignedCount),

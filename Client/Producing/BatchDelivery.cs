@@ -7,11 +7,15 @@ namespace OrleansLog.Client;
 /// The outcome of one batch, and so of each of its records: a record's result is made from the batch's when somebody asks, so
 /// that a record costs no object of its own.
 /// </summary>
-internal sealed class BatchDelivery(TopicPartition partition)
+internal sealed class BatchDelivery(TopicPartition partition, Action awaited)
 {
     private readonly TaskCompletionSource _completion = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private long _baseOffset = -1;
     private long _appendTimeMs = -1;
+    private int _isAwaited;
+
+    /// <summary>Whether somebody waits for the outcome, so that sending the batch is not to be put off.</summary>
+    public bool IsAwaited => Volatile.Read(ref _isAwaited) != 0;
 
     public bool IsCompleted => _completion.Task.IsCompleted;
 
@@ -38,8 +42,19 @@ internal sealed class BatchDelivery(TopicPartition partition)
 
     public ValueTask<RecordMetadata> WaitAsync(int index, long timestampMs)
     {
-        if (!IsCompleted) return SlowAsync(index, timestampMs);
+        if (!IsCompleted)
+        {
+            Await();
+            return SlowAsync(index, timestampMs);
+        }
+
         return Failure is null ? new(Result(index, timestampMs)) : ValueTask.FromException<RecordMetadata>(Copy(Failure));
+    }
+
+    private void Await()
+    {
+        if (IsAwaited || Interlocked.Exchange(ref _isAwaited, 1) != 0) return;
+        awaited();
     }
 
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]

@@ -17,6 +17,12 @@ internal sealed class PartitionQueue(
     /// <summary>Bytes of the budget that a new batch takes; it takes as much again whenever it has filled what it has.</summary>
     public const int FirstReservation = 16 * 1024;
 
+    /// <summary>How long a stream of records that nobody waits for is gathered when nothing is in flight.</summary>
+    private static readonly TimeSpan StreamGathering = TimeSpan.FromMilliseconds(2);
+
+    /// <summary>Records are a stream when more than this part of a batch came while the last request was in flight.</summary>
+    private const int StreamFraction = 64;
+
     private readonly Lock _gate = new();
     private readonly Queue<ProducerBatch> _ready = new();
     private readonly List<ProducerBatch> _retries = [];
@@ -260,13 +266,14 @@ internal sealed class PartitionQueue(
     }
 
     // The open batch goes when it has waited long enough, or, without linger, when it is full enough for how much is in flight:
-    // the first request costs nobody a wait, and under load requests grow instead of becoming many.
+    // under load requests grow instead of becoming many. With nothing in flight it goes at once, unless it is the part of a
+    // stream that nobody waits for: that is gathered for a moment, or requests would be as small as the leader is quick.
     private ProducerBatch? TakeOpen(long now, out long due)
     {
         due = long.MaxValue;
         var enough = settings.Linger > TimeSpan.Zero ? int.MaxValue
-            : _inFlight.Count == 0 ? 0
-            : settings.BatchSize / settings.MaxInFlight * _inFlight.Count;
+            : _inFlight.Count > 0 ? Math.Max(settings.BatchSize / 2, settings.BatchSize / settings.MaxInFlight * _inFlight.Count)
+            : _open is not null && IsStream(_open) ? settings.BatchSize / 2 : 0;
         if (_open is null)
         {
             // A first record must be seen at once, be it only to know until when it may wait.
@@ -275,6 +282,7 @@ internal sealed class PartitionQueue(
         }
 
         if (settings.Linger > TimeSpan.Zero) due = _open.CreatedAt + Ticks(settings.Linger);
+        else if (_inFlight.Count == 0) due = _open.CreatedAt + Ticks(StreamGathering);
         if (now < due && _open.Builder.EstimatedSizeInBytes < enough)
         {
             _wakeAtBytes = enough;
@@ -285,6 +293,9 @@ internal sealed class PartitionQueue(
         _open = null;
         return batch;
     }
+
+    private bool IsStream(ProducerBatch batch) =>
+        !batch.Delivery.IsAwaited && batch.Builder.EstimatedSizeInBytes > settings.BatchSize / StreamFraction;
 
     private bool TryOpen(
         long timestampMs, ReadOnlySpan<byte> key, bool hasKey, ReadOnlySpan<byte> value, bool hasValue,
@@ -312,7 +323,7 @@ internal sealed class PartitionQueue(
             throw;
         }
 
-        _open = batch = new ProducerBatch(partition, builder, time.GetTimestamp()) { ReservedBytes = reserved };
+        _open = batch = new ProducerBatch(partition, builder, time.GetTimestamp(), _signal.Set) { ReservedBytes = reserved };
         reserved = 0;
         return true;
     }

@@ -136,7 +136,7 @@ internal sealed class PartitionSender
             // The leader gives up a little earlier, so that its word is heard.
             var leaderPatienceMs = (int)Math.Max(1, patience.TotalMilliseconds * 0.9);
             var request = new ProduceRequest(RecordBytes.Borrow(batch.Bytes), (short)Settings.Acks, leaderPatienceMs);
-            var response = await _core.Context.AnswerTo(_leader.Produce(request)).WaitAsync(patience, Time).ConfigureAwait(false);
+            var response = await _core.Context.AnswerTo(() => _leader.Produce(request)).WaitAsync(patience, Time).ConfigureAwait(false);
             var offset = response.BaseOffsets.Length > 0 ? response.BaseOffsets[0] : -1;
             Volatile.Write(ref _lastFailure, null);
             End(batch);

@@ -8,13 +8,13 @@ namespace OrleansLog.Client;
 /// One batch from its first record to its outcome. It keeps its producer id, epoch and sequence through all attempts, so that
 /// the leader recognises a repeated one.
 /// </summary>
-internal sealed class ProducerBatch(TopicPartition partition, RecordBatchBuilder builder, long createdAt)
+internal sealed class ProducerBatch(TopicPartition partition, RecordBatchBuilder builder, long createdAt, Action awaited)
 {
     private const int CrcAt = 17, CrcCoversFrom = 21, ProducerIdAt = 43, ProducerEpochAt = 51, BaseSequenceAt = 53;
 
     public RecordBatchBuilder Builder { get; } = builder;
 
-    public BatchDelivery Delivery { get; } = new(partition);
+    public BatchDelivery Delivery { get; } = new(partition, awaited);
 
     /// <summary>When the first record was buffered, in the time provider's ticks; the delivery timeout counts from here.</summary>
     public long CreatedAt { get; } = createdAt;

@@ -28,4 +28,7 @@ internal sealed record LogEnvironment(
 {
     /// <summary>The files of closed segments that are open, of all logs that share it.</summary>
     public SegmentFileCache OpenFiles { get; init; } = new(maxOpen: 64);
+
+    /// <summary>Most bytes of zeros that are written ahead; 0 for none.</summary>
+    public int ZeroAheadBytes { get; init; }
 }

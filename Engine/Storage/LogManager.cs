@@ -214,7 +214,10 @@ public sealed partial class LogManager : IAsyncDisposable
 
             _onDisk[partition] = true;
             var hints = _checkpoints.HintsFor(partition, topicId, _cleanShutdown);
-            var environment = new LogEnvironment(partition, path, _fileSystem, _time, _logger, _flushes, _checkpoints) { OpenFiles = _openFiles };
+            var environment = new LogEnvironment(partition, path, _fileSystem, _time, _logger, _flushes, _checkpoints)
+            {
+                OpenFiles = _openFiles, ZeroAheadBytes = _options.ZeroAheadBytes,
+            };
             var loaded = new LogLoader(environment, config, hints).Load(_options.Producers);
             var log = new PartitionLog(environment, loaded, config);
             if (loaded.Report.HasFindings) _logger.LogWarning("Opened the log of {Partition}: {Report}.", partition, loaded.Report);

@@ -25,6 +25,12 @@ public sealed record LogManagerOptions
     public int MaxOpenSegmentFiles { get; init; } = 512;
 
     /// <summary>
+    /// Most bytes of zeros that are written ahead of a log whose flushes are small, so that fsync is cheaper; 0 for none. They are
+    /// cut off when the segment is closed.
+    /// </summary>
+    public int ZeroAheadBytes { get; init; } = 512 * 1024;
+
+    /// <summary>
     /// How long after a flush the recovery points are written. A crash costs a check of what was flushed since they were.
     /// </summary>
     public TimeSpan CheckpointInterval { get; init; } = TimeSpan.FromSeconds(5);

@@ -158,7 +158,7 @@ public sealed partial class PartitionLog
         if (run.Length == 0) return;
         var segment = Active;
         var bytes = batches.Slice(run.Start, run.Length);
-        segment.Write(bytes);
+        segment.Write(bytes, Volatile.Read(ref _hasSmallFlushes) ? _zeroAheadBytes : 0);
         var position = segment.SizeInBytes;
         while (!bytes.IsEmpty)
         {

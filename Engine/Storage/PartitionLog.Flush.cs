@@ -7,6 +7,9 @@ public sealed partial class PartitionLog
 {
     private const long ProgressBytes = 32 * 1024 * 1024;
 
+    // So many rounds of at most so many bytes each, one after the other, and zeros are written ahead of the log.
+    private const int SmallFlushes = 8, SmallFlushBytes = 32 * 1024;
+
     // Taken before the append lock where both are.
     private readonly Lock _flushLock = new();
 
@@ -15,6 +18,10 @@ public sealed partial class PartitionLog
     private readonly ConcurrentQueue<PendingSnapshot> _pendingSnapshots = new();
     private volatile bool _directoryDirty;
     private bool _flushFailed;
+    private readonly int _zeroAheadBytes;
+    private bool _hasSmallFlushes;
+    private int _smallFlushes;
+    private long _flushedBytes;
     private long _appendedBytes;
     private long _persistedBytes;
 
@@ -115,12 +122,23 @@ public sealed partial class PartitionLog
             var active = Volatile.Read(ref _segments)[^1];
             while (_unsealed.TryDequeue(out var closed)) FlushClosed(closed);
             while (_pendingSnapshots.TryDequeue(out var snapshot)) WriteSnapshot(snapshot);
+            var appended = Volatile.Read(ref _appendedBytes);
             if (!TryFlush(active)) continue;
+            NoteRound(appended);
             _owner.OnFlushed(this);
             return true;
         }
 
         return false;
+    }
+
+    private void NoteRound(long appended)
+    {
+        var bytes = appended - _flushedBytes;
+        _flushedBytes = appended;
+        if (bytes == 0) return;
+        _smallFlushes = bytes <= SmallFlushBytes ? _smallFlushes + 1 : 0;
+        Volatile.Write(ref _hasSmallFlushes, _smallFlushes >= SmallFlushes);
     }
 
     private void FlushClosed(LogSegment segment)

@@ -165,6 +165,7 @@ public sealed partial class PartitionLog
 
         // What the producers' state was at this point; the flush threads write it, as a snapshot is of use only once it is durable.
         _pendingSnapshots.Enqueue(SnapshotAt(baseOffset));
+        old.ReleaseReserve();
         var segment = LogSegment.Create(_fileSystem, _directory, baseOffset, nowMs, _appendLock);
         old.LimitOffset = baseOffset;
         _unsealed.Enqueue(old);

@@ -42,6 +42,7 @@ public sealed partial class PartitionLog
         _logger = environment.Logger;
         _owner = environment.Owner;
         _openFiles = environment.OpenFiles;
+        _zeroAheadBytes = environment.ZeroAheadBytes;
         Partition = environment.Partition;
         TopicId = loaded.TopicId;
         Recovery = loaded.Report;

@@ -1,4 +1,3 @@
-using OrleansLog.Engine.Groups;
 using OrleansLog.Engine.Groups.Log;
 using OrleansLog.Grains.Interfaces;
 using OrleansLog.Grains.Partitions;

@@ -1,4 +1,3 @@
-using System.Collections.Concurrent;
 using OrleansLog.Client;
 using OrleansLog.Records;
 using OrleansLog.Tests.Client.Fakes;

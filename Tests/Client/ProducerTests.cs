@@ -62,6 +62,25 @@ public sealed class ProducerTests
     }
 
     [Fact]
+    public async Task A_stream_that_nobody_waits_for_is_gathered_and_sent_when_somebody_does()
+    {
+        var time = new ManualTime();
+        var gate = new TaskCompletionSource();
+        _cluster["t"].BeforeAppend = (number, _) => number == 1 ? gate.Task : Task.CompletedTask;
+        await using var producer = _cluster.Connect(time).CreateProducer(new ProducerOptions<string?, string?>());
+        await producer.EnqueueAsync("t", null, "first");
+        await Eventually(() => _cluster["t"].Arrived.Count == 1);
+        PendingDelivery last = default;
+        for (var i = 0; i < 100; i++) last = await producer.EnqueueAsync("t", null, new string('x', 100));
+        gate.SetResult();
+        await Eventually(() => _cluster["t"].EndOffset == 1);
+        await producer.EnqueueAsync("t", null, "one more");
+        Assert.Single(_cluster["t"].Arrived);
+        await last.AsTask().WaitAsync(Long);
+        Assert.Equal([1, 101], _cluster["t"].Stored.Select(static h => h.RecordCount));
+    }
+
+    [Fact]
     public async Task A_full_batch_does_not_wait_for_linger_and_flush_does_not_either()
     {
         await using var producer = Producer(static o => (o.LingerMs, o.BatchSize) = (60_000, 1_000));

@@ -1,5 +1,4 @@
 using Microsoft.Extensions.Logging.Abstractions;
-using OrleansLog.Client;
 using OrleansLog.Engine.Storage;
 using OrleansLog.Records;
 using OrleansLog.Tests.Processes;

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using OrleansLog.Client;
 using OrleansLog.Tests.Processes;
 using Xunit;
 using Xunit.Abstractions;
@@ -58,8 +59,8 @@ public sealed class SiloKilledTests(ITestOutputHelper output)
         private readonly List<TimeSpan> _starts = [];
         private readonly List<TimeSpan> _outages = [];
         private readonly List<TimeSpan> _fullOutages = [];
-        private Client.OrleansLogClient? _load;
-        private Client.OrleansLogClient? _checks;
+        private OrleansLogClient? _load;
+        private OrleansLogClient? _checks;
         private ProducerLoad? _producers;
         private GroupReaders? _readers;
         private LedgerAudit? _audit;

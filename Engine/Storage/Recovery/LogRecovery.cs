@@ -49,13 +49,14 @@ internal sealed class LogRecovery(
         }
     }
 
-    // False when the segment was cut, and so is the last one now.
+    // False when what followed the segment was removed, and it is the last one now.
     private bool Scan(LogSegment segment, bool isFirst, bool isLast)
     {
         var start = isFirst ? Resume(segment) : 0;
         if (start == 0) segment.BeginRebuild();
         _scanned++;
         var isCut = false;
+        var isLastNow = false;
         // The base offset of the resumed batch is the index's word; a batch at the start of a segment is bounded by its name.
         var expected = start == 0 ? segment.BaseOffset : 0;
         LogEndOffset = Math.Max(LogEndOffset, segment.BaseOffset);
@@ -74,7 +75,7 @@ internal sealed class LogRecovery(
                 }
                 else
                 {
-                    Cut(segment, walker);
+                    isLastNow = !Cut(segment, walker);
                     isCut = true;
                 }
             }
@@ -84,7 +85,7 @@ internal sealed class LogRecovery(
         if (start == 0) segment.EndRebuild();
         // The bytes may be in the page cache only, and from now on they count as durable.
         if (isCut || LogEndOffset > _recoveryPoint) segment.File.Flush();
-        return !isCut;
+        return !isLastNow;
     }
 
     // Position from which the indexes of the segment can be believed and continued; 0 when they must be made anew.
@@ -177,14 +178,18 @@ internal sealed class LogRecovery(
     private long EndBehind(SegmentWalker walker) => Math.Min(
         _recoveryPoint, walker.FirstOffset + Math.Max(walker.NextPosition - walker.Position, RecordBatchHeader.Size));
 
-    private void Cut(LogSegment segment, SegmentWalker walker)
+    // False when the segment is the last one now.
+    private bool Cut(LogSegment segment, SegmentWalker walker)
     {
         var bytes = segment.SizeInBytes - walker.Position;
         _bytesCut += bytes;
         _cutReason = FormattableString.Invariant(
             $"{(walker.IsDamage ? walker.Fault : BatchFault.BadOffset).Describe()} at {walker.Position} of '{Path.GetFileName(segment.LogPath)}'");
-        RemoveBehind(segment);
+        // Room that was reserved in a segment before it was closed is no reason to doubt the next one.
+        var isReserve = walker.IsTail && walker.Fault == BatchFault.Zeros && segment.LimitOffset == LogEndOffset;
+        if (!isReserve) RemoveBehind(segment);
         segment.CutTo((int)walker.Position);
+        return isReserve;
     }
 
     // The newest first, and for good before the cut: one that came back after another crash would stand behind a gap.

@@ -8,7 +8,7 @@ namespace OrleansLog.Engine.Storage;
 /// Threads: appends, truncation and index changes under the log's append lock; reads from any thread that holds a lease
 /// (<see cref="TryAcquire"/>), which keeps the file open (not in place: the name may be gone) until <see cref="Release"/>.
 /// </summary>
-public sealed class LogSegment
+public sealed partial class LogSegment
 {
     // In place of the number of leases while an idle segment's file is being closed.
     private const int Closing = -1;
@@ -226,14 +226,18 @@ public sealed class LogSegment
         }
     }
 
-    /// <summary>Writes bytes behind the last batch without publishing them.</summary>
-    internal void Write(ReadOnlySpan<byte> batches)
+    /// <summary>
+    /// Writes bytes behind the last batch without publishing them, and zeros behind them when the reserve is used up and
+    /// <paramref name="reserve"/> (bytes, at most; 0 for none) asks for another.
+    /// </summary>
+    internal void Write(ReadOnlySpan<byte> batches, int reserve)
     {
         // Of a segment that was closed until a truncation the file may be about to be closed, too.
         TryAcquire();
         try
         {
             File.Write(batches, _size);
+            if (reserve > 0 && _size + batches.Length > ReservedSize) ReservedSize = ZeroAhead.Write(File, _size + batches.Length, reserve);
         }
         finally
         {
@@ -241,110 +245,8 @@ public sealed class LogSegment
         }
     }
 
-    /// <summary>Notes a batch that was written at the position, in the indexes too when one is due.</summary>
-    internal void Note(in RecordBatchHeader header, int position, int indexIntervalBytes)
-    {
-        if (_firstTimestamp == long.MinValue) _firstTimestamp = header.MaxTimestamp;
-        if (header.MaxTimestamp > _runningLargest.TimestampMs)
-        {
-            _runningLargest = new TimestampOffset(header.MaxTimestamp, header.LastOffset);
-            if (!_isRebuilding) SetLargestTimestamp(_runningLargest);
-        }
-
-        if (_bytesSinceIndexEntry > indexIntervalBytes)
-        {
-            Offsets.Add(new OffsetIndexEntry((int)(header.LastOffset - BaseOffset), position));
-            Times.AddIfLater(_runningLargest.TimestampMs, _runningLargest.Offset);
-            _bytesSinceIndexEntry = 0;
-        }
-
-        // Saturates: after a resume it is already past every interval.
-        _bytesSinceIndexEntry = (int)Math.Min(_bytesSinceIndexEntry + header.SizeInBytes, int.MaxValue);
-    }
-
     /// <summary>Makes the bytes before <paramref name="size"/> visible to readers.</summary>
     internal void Publish(int size) => Volatile.Write(ref _size, size);
-
-    /// <summary>
-    /// Starts the indexes afresh; what follows until <see cref="EndRebuild"/> is noted batch by batch from the start of the file.
-    /// </summary>
-    internal void BeginRebuild()
-    {
-        _isRebuilding = true;
-        _runningLargest = TimestampOffset.None;
-        _bytesSinceIndexEntry = 0;
-        Offsets.Reset();
-        Times.Reset();
-    }
-
-    /// <summary>Only now is the greatest timestamp known again.</summary>
-    internal void EndRebuild()
-    {
-        _isRebuilding = false;
-        SetLargestTimestamp(_runningLargest);
-    }
-
-    /// <summary>Goes on noting batches behind what the indexes hold, with what is known of the segment before that point.</summary>
-    internal void ResumeNoting(TimestampOffset largest, int bytesSinceIndexEntry)
-    {
-        _runningLargest = largest;
-        _bytesSinceIndexEntry = bytesSinceIndexEntry;
-        SetLargestTimestamp(largest);
-    }
-
-    /// <summary>
-    /// Makes the indexes anew from the log, unless somebody did since <paramref name="seenVersion"/>. With a lease held. Appends wait
-    /// meanwhile, because the segment may be the active one, or become it by a truncation.
-    /// </summary>
-    internal void RepairIndexes(int seenVersion, int intervalBytes = SegmentIndexer.DefaultIntervalBytes)
-    {
-        lock (_writerLock)
-        {
-            if (_indexVersion != seenVersion) return;
-            // Its names may be another segment's by now.
-            if (IsRetired) throw new OrleansLogException(ErrorCode.OffsetNotAvailable, $"Segment '{LogPath}' is gone.");
-            SegmentIndexer.Rebuild(this, LimitOffset, intervalBytes, seal: !Offsets.IsOpen);
-            Volatile.Write(ref _indexVersion, seenVersion + 1);
-        }
-    }
-
-    private void SetLargestTimestamp(TimestampOffset largest)
-    {
-        lock (_gate) _largest = largest;
-    }
-
-    /// <summary>Whether an index has no room for another batch's entries.</summary>
-    internal bool AreIndexesFull(int maxIndexBytes) =>
-        Offsets.SizeInBytes + OffsetIndex.BytesPerEntry > maxIndexBytes || Times.SizeInBytes + (2 * TimeIndex.BytesPerEntry) > maxIndexBytes;
-
-    /// <summary>Adds what the indexes of a segment that is not appended to any more end with.</summary>
-    internal void CompleteIndexes()
-    {
-        // Kafka, too, ends the time index of a closed segment with its greatest timestamp.
-        if (Times.IsOpen) Times.AddIfLater(_runningLargest.TimestampMs, _runningLargest.Offset);
-    }
-
-    /// <summary>Writes what the index files lack, durably.</summary>
-    internal void PersistIndexes()
-    {
-        Offsets.Persist();
-        Times.Persist();
-    }
-
-    /// <summary>Lets go of the memory of indexes that were persisted, as far as it is needed elsewhere.</summary>
-    internal void ReleaseIndexes()
-    {
-        Offsets.Release();
-        Times.Release();
-    }
-
-    /// <summary>Completes, persists and releases the indexes.</summary>
-    internal void SealIndexes()
-    {
-        CompleteIndexes();
-        PersistIndexes();
-        ReleaseIndexes();
-    }
 
     /// <summary>Gives back room that was reserved beyond the batches.</summary>
     internal void ReleaseReserve()

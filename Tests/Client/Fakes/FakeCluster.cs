@@ -1,5 +1,4 @@
 using System.Collections.Concurrent;
-using Orleans.Runtime;
 using OrleansLog.Client;
 using OrleansLog.Grains.Interfaces;
 using OrleansLog.Records;

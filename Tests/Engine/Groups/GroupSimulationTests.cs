@@ -1,4 +1,3 @@
-using OrleansLog.Records;
 using Xunit;
 
 namespace OrleansLog.Tests.Engine.Groups;

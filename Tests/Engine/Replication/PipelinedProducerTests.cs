@@ -1,6 +1,5 @@
 using System.Globalization;
 using OrleansLog.Engine.Replication;
-using OrleansLog.Engine.Storage;
 using OrleansLog.Records;
 using OrleansLog.Tests.Engine.Files;
 using Xunit;

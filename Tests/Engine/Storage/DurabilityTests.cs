@@ -120,6 +120,39 @@ public sealed class DurabilityTests
         Assert.Equal(["kept0", "kept1", "kept2", "next0"], harness.ReadAll().Values);
     }
 
+    [Theory]
+    [InlineData(CrashKind.ForgetAll)]
+    [InlineData(CrashKind.KeepAll)]
+    public async Task Zeros_written_ahead_of_small_appends_never_become_part_of_the_log(CrashKind kind)
+    {
+        await using var harness = await LogHarness.StartAsync(zeroAheadBytes: 10_000);
+        for (var i = 0; i < 30; i++) await harness.AppendDurablyAsync(1, $"value {i} ");
+        var path = harness.ActivePath;
+        Assert.True(harness.FileLength(path) > harness.Log.SizeInBytes);
+        await harness.CrashAsync(kind);
+        Assert.Equal(30, harness.ReadAll().Count);
+        Assert.Empty(harness.Log.CorruptRegions);
+        Assert.Equal(harness.FileLength(path), harness.Log.SizeInBytes);
+        for (var i = 30; i < 60; i++) await harness.AppendDurablyAsync(1, $"value {i} ");
+        Assert.True(harness.FileLength(path) > harness.Log.SizeInBytes);
+        await harness.RestartAsync();
+        Assert.False(harness.Log.Recovery.HasFindings, harness.Log.Recovery.ToString());
+        Assert.Equal(harness.FileLength(path), harness.Log.SizeInBytes);
+        Assert.Equal(60, harness.ReadAll().Count);
+    }
+
+    [Fact]
+    public async Task Zeros_left_in_a_closed_segment_cost_nothing_behind_it()
+    {
+        await using var harness = await LogHarness.StartAsync(Small with { FlushMessages = long.MaxValue });
+        for (var i = 0; i < 40; i++) harness.Append(1, $"value {i} ");
+        var before = harness.ReadAll();
+        var closed = harness.Log.Segments[0].LogPath;
+        await harness.CrashAsync(CrashKind.KeepAll, between: () => harness.ExtendFile(closed, new byte[5000]));
+        Assert.Equal(5000, harness.Log.Recovery.BytesCut);
+        Assert.Equal(before, harness.ReadAll());
+    }
+
     [Fact]
     public async Task A_failed_directory_flush_of_a_new_segment_is_not_acknowledged()
     {

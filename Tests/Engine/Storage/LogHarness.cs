@@ -31,13 +31,15 @@ internal sealed class LogHarness : IAsyncDisposable
 
     public LogConfig Config { get; set; } = LogConfig.Default with { SegmentMs = long.MaxValue };
 
+    public int ZeroAheadBytes { get; set; }
+
     public string LogDirectory => Path.Combine(DataDirectory, Partition.ToString());
 
     public string ActivePath => Log.Segments[^1].LogPath;
 
-    public static async Task<LogHarness> StartAsync(LogConfig? config = null, int seed = 0)
+    public static async Task<LogHarness> StartAsync(LogConfig? config = null, int seed = 0, int zeroAheadBytes = 0)
     {
-        var harness = new LogHarness(new FaultyFileSystem(seed));
+        var harness = new LogHarness(new FaultyFileSystem(seed)) { ZeroAheadBytes = zeroAheadBytes };
         if (config is not null) harness.Config = config;
         await harness.OpenAsync();
         await harness.Manager.CheckpointAsync();
@@ -46,7 +48,7 @@ internal sealed class LogHarness : IAsyncDisposable
 
     public async Task OpenAsync()
     {
-        var options = new LogManagerOptions { DataDirectory = DataDirectory, FlushThreads = 1, ConcurrentOpens = 1, MaxOpenSegmentFiles = 3 };
+        var options = new LogManagerOptions { DataDirectory = DataDirectory, FlushThreads = 1, ConcurrentOpens = 1, MaxOpenSegmentFiles = 3, ZeroAheadBytes = ZeroAheadBytes };
         Manager = await LogManager.OpenAsync(options, Files, Clock, NullLogger.Instance);
         Log = await Manager.OpenLogAsync(Partition, TopicId, Config);
     }

@@ -1,5 +1,4 @@
 using OrleansLog.Engine.Storage;
-using OrleansLog.Records;
 using OrleansLog.Tests.Engine.Files;
 using Xunit;
 
@@ -24,9 +23,9 @@ public sealed class ModelTests
             SegmentMs = long.MaxValue,
             FlushMessages = random.Next(2) == 0 ? 1 : long.MaxValue,
         };
-        await using var harness = await LogHarness.StartAsync(config, seed);
+        await using var harness = await LogHarness.StartAsync(config, seed, zeroAheadBytes: random.Next(2) * random.Next(1, 10_000));
         var model = new Model();
-        for (var step = 0; step < 120; step++)
+        for (var step = 0; step < 150; step++)
         {
             await StepAsync(harness, model, random);
             Check(harness, model, random);
@@ -40,11 +39,11 @@ public sealed class ModelTests
             case < 50:
                 Append(harness, model, random);
                 break;
-            case < 65:
+            case < 68:
                 await harness.Log.WhenFlushedAsync(harness.Log.LogEndOffset).AsTask().WaitAsync(TimeSpan.FromSeconds(30));
                 model.Acknowledged = model.End;
                 break;
-            case < 72:
+            case < 73:
                 await CrashAsync(harness, model, random);
                 break;
             case < 78:

@@ -11,7 +11,7 @@ public sealed class GroupLogTests
     private static readonly TopicPartition Logs0 = new("logs", 0);
 
     private readonly FakeOffsetsPartition _partition = new();
-    private readonly FakeCatalog _catalog = new();
+    private readonly FakeGroupCatalog _catalog = new();
 
     private static OffsetRecord Offset(long offset, string group = "g") =>
         new(group, Logs0.Topic, Logs0.Partition, new GroupOffset(offset, -1, "", 5, TopicId: Guid.NewGuid()));

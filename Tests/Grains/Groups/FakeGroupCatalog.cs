@@ -3,7 +3,7 @@ using OrleansLog.Grains.Interfaces;
 namespace OrleansLog.Tests.Grains.Groups;
 
 /// <summary>A catalog that knows groups and producer ids only.</summary>
-internal sealed class FakeCatalog : ICatalogGrain
+internal sealed class FakeGroupCatalog : ICatalogGrain
 {
     private long _nextProducerId = 100;
 
