@@ -78,6 +78,7 @@ internal sealed class PartitionSender
         }
         catch (Exception exception)
         {
+            Volatile.Write(ref _lastFailure, exception);
             _core.Log.LogWarning(exception, "No producer id for {Partition}; trying again", Queue.Partition);
             return false;
         }

@@ -87,10 +87,11 @@ internal abstract class SmallDisk : IDisposable
 
         public FileSizeLimit()
         {
-            // In blocks of 512 bytes. The signal that comes with it would end the process, if it were not ignored.
+            // In blocks of 512 bytes. The signal that comes with it would end the process, if it were not ignored. The runtime
+            // keeps code in a file in memory that is larger than that, unless it is told not to.
             Setup = SiloSetup.In(_directory["data"]) with
             {
-                ShellPrefix = string.Create(CultureInfo.InvariantCulture, $"trap '' XFSZ; ulimit -f {Megabytes * 2048}"),
+                ShellPrefix = string.Create(CultureInfo.InvariantCulture, $"trap '' XFSZ; export DOTNET_EnableWriteXorExecute=0; ulimit -f {Megabytes * 2048}"),
             };
         }
 

@@ -23,7 +23,18 @@ internal sealed class PhysicalLogFile(SafeFileHandle handle, string path) : ILog
     }
 
     /// <inheritdoc/>
-    public void Write(ReadOnlySpan<byte> buffer, long position) => RandomAccess.Write(handle, buffer, position);
+    public void Write(ReadOnlySpan<byte> buffer, long position)
+    {
+        try
+        {
+            RandomAccess.Write(handle, buffer, position);
+        }
+        catch (ArgumentOutOfRangeException e) when (position >= 0)
+        {
+            // What .NET makes of EFBIG. It is a failure of the disk like any other, and part of the bytes may be written.
+            throw new IOException($"Writing of '{path}' failed: File too large. {e.Message}", e);
+        }
+    }
 
     /// <inheritdoc/>
     public void Flush()
