@@ -220,9 +220,10 @@ internal sealed class GroupMembership : IAsyncDisposable
 
                 if (added.Count > 0)
                 {
+                    // Named from now on: a heartbeat without them would be taken for giving them up while they are being added.
+                    SetOwned(generation, owned => owned.UnionWith(added));
                     var offsets = await FetchOffsetsAsync(added).ConfigureAwait(false);
                     await _core.Right.RunAsync(() => IfCurrent(generation, () => _core.AddAsync(added, offsets))).ConfigureAwait(false);
-                    SetOwned(generation, owned => owned.UnionWith(added));
                 }
             }
         }
