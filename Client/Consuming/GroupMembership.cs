@@ -89,7 +89,6 @@ internal sealed class GroupMembership : IAsyncDisposable
 
             Volatile.Write(ref _epoch, -1);
         }
-
     }
 
     public async ValueTask DisposeAsync()
@@ -148,19 +147,18 @@ internal sealed class GroupMembership : IAsyncDisposable
     private async Task BeatAsync()
     {
         GroupHeartbeatRequest request;
-        bool subscribed, owned;
+        bool subscribed;
         int generation;
         lock (_gate)
         {
             generation = _generation;
             var joining = _epoch == EpochToJoin;
             subscribed = joining || _subscriptionChanged;
-            owned = joining || _ownedChanged;
             request = Request(
                 _epoch,
                 subscribed ? _topics ?? [] : null,
                 subscribed ? _pattern ?? "" : null,
-                owned ? [.. _owned] : null);
+                joining || _ownedChanged ? [.. _owned] : null);
             _subscriptionChanged = _ownedChanged = false;
         }
 
@@ -172,11 +170,11 @@ internal sealed class GroupMembership : IAsyncDisposable
         }
         catch
         {
-            // It may not have arrived: what had changed is said again.
+            // It may not have arrived, or its answer did not: what had changed is said again, and so is what is owned.
             lock (_gate)
             {
                 _subscriptionChanged |= subscribed;
-                _ownedChanged |= owned;
+                _ownedChanged = true;
             }
 
             throw;
@@ -187,7 +185,13 @@ internal sealed class GroupMembership : IAsyncDisposable
             if (generation != _generation) return;
             _interval = TimeSpan.FromMilliseconds(Math.Max(1, response.HeartbeatIntervalMs));
             Volatile.Write(ref _epoch, response.MemberEpoch);
-            if (response.Assignment is not null) _target = [.. response.Assignment];
+            if (response.Assignment is not null)
+            {
+                _target = [.. response.Assignment];
+                // It is repeated until the member has said that it owns just that.
+                _ownedChanged |= _target.SetEquals(_owned);
+            }
+
             if (_target is not null && _reconciling.IsCompleted && !_target.SetEquals(_owned))
                 _reconciling = BackgroundTask.Run(() => ReconcileAsync(generation));
         }
@@ -266,6 +270,8 @@ internal sealed class GroupMembership : IAsyncDisposable
             {
                 _core.Log.LogDebug(exception, "The offsets of group {Group} were not read; trying again", Settings.GroupId);
             }
+
+            await Task.Delay(Settings.RetryBackoff, Time, _leaving.Token).ConfigureAwait(false);
         }
     }
 

@@ -57,6 +57,42 @@ public sealed class ConsumerGroupTests : IDisposable
     }
 
     [Fact]
+    public async Task A_partition_is_named_as_owned_while_it_is_still_being_added()
+    {
+        await using var consumer = Consumer();
+        Group.OnJoin = [P0];
+        var release = Group.HoldFetches();
+        var named = Group.WhenHeartbeat(static h => h is { MemberEpoch: > 0, OwnedPartitions: [{ Partition: 0 }] });
+        consumer.Subscribe("t");
+        await named; // its offset is not known yet: were it left out, the coordinator would take it for given up
+        Assert.False(Group.Happened($"assigned {P0}"));
+        release();
+        await ProduceAsync(1, 0);
+        await ReadAsync(consumer, 1);
+        Assert.True(Group.Happened($"assigned {P0}"));
+    }
+
+    [Fact]
+    public async Task After_a_failed_heartbeat_and_after_each_assignment_a_member_says_again_what_it_owns()
+    {
+        await ProduceAsync(1, 0);
+        await using var consumer = Consumer();
+        Group.OnJoin = [P0];
+        consumer.Subscribe("t");
+        await ReadAsync(consumer, 1);
+        // Heartbeats without a change name nothing; only then can the next ones be told from them.
+        await Group.WhenHeartbeat(static h => h is { MemberEpoch: > 0, OwnedPartitions: null });
+        var again = Group.WhenHeartbeat(static h => h.OwnedPartitions is [{ Partition: 0 }]);
+        Group.FailNext(new TimeoutException("no answer"));
+        await again;
+
+        await Group.WhenHeartbeat(static h => h is { MemberEpoch: > 0, OwnedPartitions: null });
+        again = Group.WhenHeartbeat(static h => h.OwnedPartitions is [{ Partition: 0 }]);
+        Group.Assign(consumer.MemberId, P0);
+        await again;
+    }
+
+    [Fact]
     public async Task A_member_reads_from_the_committed_offsets_and_commits_what_is_processed_when_it_leaves()
     {
         await ProduceAsync(10, 0, 1);

@@ -10,6 +10,7 @@ internal sealed class FakeGroup : IConsumerGroupGrain
     private readonly Dictionary<string, Member> _members = [];
     private readonly List<(Func<GroupHeartbeatRequest, bool> Condition, TaskCompletionSource<GroupHeartbeatRequest> Met)> _waits = [];
     private Exception? _nextFailure;
+    private TaskCompletionSource? _fetchHeld;
 
     public Dictionary<TopicPartition, long> Committed { get; } = [];
 
@@ -36,6 +37,18 @@ internal sealed class FakeGroup : IConsumerGroupGrain
     public void FailNext(Exception failure)
     {
         lock (_gate) _nextFailure = failure;
+    }
+
+    /// <summary>Holds every answer of <see cref="FetchOffsets"/> back until the returned action is called.</summary>
+    public Action HoldFetches()
+    {
+        var held = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        _fetchHeld = held;
+        return () =>
+        {
+            _fetchHeld = null;
+            held.SetResult();
+        };
     }
 
     public void Forget(string memberId)
@@ -107,12 +120,15 @@ internal sealed class FakeGroup : IConsumerGroupGrain
         }
     }
 
-    public Task<IReadOnlyList<CommittedOffset>> FetchOffsets(IReadOnlyList<TopicPartition>? partitions)
+    public async Task<IReadOnlyList<CommittedOffset>> FetchOffsets(IReadOnlyList<TopicPartition>? partitions)
     {
+        if (_fetchHeld is { } held) await held.Task;
         lock (_gate)
-            return Task.FromResult<IReadOnlyList<CommittedOffset>>([.. Committed
+        {
+            return [.. Committed
                 .Where(pair => partitions is null || partitions.Contains(pair.Key))
-                .Select(static pair => new CommittedOffset(pair.Key, pair.Value))]);
+                .Select(static pair => new CommittedOffset(pair.Key, pair.Value))];
+        }
     }
 
     public Task<GroupDescription> Describe()
