@@ -38,15 +38,20 @@ internal static partial class RawDisk
         return at / watch.Elapsed.TotalSeconds;
     }
 
-    /// <summary>Seconds of each write of <paramref name="block"/> to a growing file and the fdatasync after it, by one writer.</summary>
-    public static double[] SyncedWriteSeconds(string directory, byte[] block, int count)
+    /// <summary>
+    /// Seconds of each write of <paramref name="block"/> to a growing file and the fdatasync after it, by one writer that begins
+    /// one every <paramref name="interval"/>, or one after the other without a pause.
+    /// </summary>
+    public static double[] SyncedWriteSeconds(string directory, byte[] block, int count, TimeSpan interval = default)
     {
         var path = Path.Combine(directory, "raw-sync");
         var seconds = new double[count];
+        var clock = Stopwatch.StartNew();
         using (var file = File.OpenHandle(path, FileMode.Create, FileAccess.ReadWrite))
         {
             for (var i = 0; i < count; i++)
             {
+                while (clock.Elapsed < interval * i) Thread.Sleep(1);
                 var start = Stopwatch.GetTimestamp();
                 RandomAccess.Write(file, block, (long)i * block.Length);
                 DataSync(file);

@@ -10,15 +10,19 @@ internal sealed class AsyncSignal : IValueTaskSource<bool>, IDisposable
 {
     private readonly TimeProvider _time;
     private readonly Lock _gate = new();
-    private ManualResetValueTaskSourceCore<bool> _source = new() { RunContinuationsAsynchronously = true };
+    private ManualResetValueTaskSourceCore<bool> _source;
     private ITimer? _timer;
     private bool _signalled;
     private bool _waiting;
 
     public AsyncSignal(TimeProvider time) => _time = time;
 
+    /// <summary>Wakes the waiter, or the next one; it goes on on another thread.</summary>
+    public void Set() => Set(inline: false);
+
     /// <summary>Wakes the waiter, or the next one.</summary>
-    public void Set()
+    /// <param name="inline">Whether it may go on within this call: that spares a change of threads.</param>
+    public void Set(bool inline)
     {
         lock (_gate)
         {
@@ -31,6 +35,7 @@ internal sealed class AsyncSignal : IValueTaskSource<bool>, IDisposable
             _waiting = false;
         }
 
+        _source.RunContinuationsAsynchronously = !inline;
         _source.SetResult(true);
     }
 
@@ -70,6 +75,7 @@ internal sealed class AsyncSignal : IValueTaskSource<bool>, IDisposable
             _waiting = false;
         }
 
+        _source.RunContinuationsAsynchronously = true;
         _source.SetResult(false);
     }
 

@@ -17,6 +17,9 @@ internal sealed class BatchDelivery(TopicPartition partition, Action awaited)
     /// <summary>Whether somebody waits for the outcome, so that sending the batch is not to be put off.</summary>
     public bool IsAwaited => Volatile.Read(ref _isAwaited) != 0;
 
+    /// <summary>Notes that somebody is about to wait, and tells nobody.</summary>
+    public void MarkAwaited() => Volatile.Write(ref _isAwaited, 1);
+
     public bool IsCompleted => _completion.Task.IsCompleted;
 
     /// <summary>Ends with the batch, and never fails.</summary>

@@ -23,6 +23,9 @@ internal sealed class PartitionQueue(
     /// <summary>Records are a stream when more than this part of a batch came while the last request was in flight.</summary>
     private const int StreamFraction = 64;
 
+    /// <summary>In so many requests, and no more, may small batches follow each other without waiting for the answers.</summary>
+    private const int SmallInFlight = 2;
+
     private readonly Lock _gate = new();
     private readonly Queue<ProducerBatch> _ready = new();
     private readonly List<ProducerBatch> _retries = [];
@@ -51,7 +54,8 @@ internal sealed class PartitionQueue(
     /// </summary>
     /// <remarks>
     /// <paramref name="reserved"/> are bytes that the caller has reserved for a new batch; they are taken over when it comes back
-    /// as 0. <paramref name="full"/> says that a batch has been filled.
+    /// as 0. <paramref name="full"/> says that a batch has been filled. <paramref name="awaited"/>: the caller is about to wait for
+    /// the delivery; if the batch can go now, it goes within this call.
     /// </remarks>
     public bool TryAppend(
         long timestampMs,
@@ -60,6 +64,7 @@ internal sealed class PartitionQueue(
         ReadOnlySpan<byte> value,
         bool hasValue,
         IReadOnlyList<RecordHeader>? headers,
+        bool awaited,
         ref int reserved,
         out PendingDelivery delivery,
         out bool full)
@@ -86,6 +91,13 @@ internal sealed class PartitionQueue(
 
             var size = batch!.Builder.EstimatedSizeInBytes;
             if (size > batch.ReservedBytes) wake |= Grow(batch, size);
+            if (awaited && !batch.Delivery.IsAwaited)
+            {
+                // Not to be put off any longer.
+                batch.Delivery.MarkAwaited();
+                wake = true;
+            }
+
             if (size >= _wakeAtBytes)
             {
                 _wakeAtBytes = int.MaxValue;
@@ -95,7 +107,7 @@ internal sealed class PartitionQueue(
             delivery = new PendingDelivery(batch.Delivery, batch.Builder.RecordCount - 1, timestampMs);
         }
 
-        if (wake) _signal.Set();
+        if (wake) _signal.Set(inline: awaited);
         return true;
     }
 
@@ -267,11 +279,13 @@ internal sealed class PartitionQueue(
 
     // The open batch goes when it has waited long enough, or, without linger, when it is full enough for how much is in flight:
     // under load requests grow instead of becoming many. With nothing in flight it goes at once, unless it is the part of a
-    // stream that nobody waits for: that is gathered for a moment, or requests would be as small as the leader is quick.
+    // stream that nobody waits for: that is gathered for a moment, or requests would be as small as the leader is quick. A few
+    // records that somebody waits for do not wait for those before them.
     private ProducerBatch? TakeOpen(long now, out long due)
     {
         due = long.MaxValue;
         var enough = settings.Linger > TimeSpan.Zero ? int.MaxValue
+            : _inFlight.Count is > 0 and < SmallInFlight && _open is not null && IsSmallAndAwaited(_open) ? 0
             : _inFlight.Count > 0 ? Math.Max(settings.BatchSize / 2, settings.BatchSize / settings.MaxInFlight * _inFlight.Count)
             : _open is not null && IsStream(_open) ? settings.BatchSize / 2 : 0;
         if (_open is null)
@@ -294,8 +308,11 @@ internal sealed class PartitionQueue(
         return batch;
     }
 
-    private bool IsStream(ProducerBatch batch) =>
-        !batch.Delivery.IsAwaited && batch.Builder.EstimatedSizeInBytes > settings.BatchSize / StreamFraction;
+    private bool IsStream(ProducerBatch batch) => !batch.Delivery.IsAwaited && !IsSmall(batch);
+
+    private bool IsSmallAndAwaited(ProducerBatch batch) => batch.Delivery.IsAwaited && IsSmall(batch);
+
+    private bool IsSmall(ProducerBatch batch) => batch.Builder.EstimatedSizeInBytes <= settings.BatchSize / StreamFraction;
 
     private bool TryOpen(
         long timestampMs, ReadOnlySpan<byte> key, bool hasKey, ReadOnlySpan<byte> value, bool hasValue,

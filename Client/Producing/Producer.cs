@@ -30,7 +30,7 @@ public sealed class Producer<TKey, TValue> : IAsyncDisposable
     /// <exception cref="OrleansLogException">Why it was not stored; with RequestTimedOut it may be stored all the same.</exception>
     public ValueTask<RecordMetadata> ProduceAsync(
         in ProducerRecord<TKey, TValue> record, CancellationToken cancellationToken = default) =>
-        TryEnqueue(record, out var delivery) && !cancellationToken.CanBeCanceled
+        TryEnqueue(record, awaited: true, out var delivery) && !cancellationToken.CanBeCanceled
             ? delivery.AsValueTask()
             : ProduceSlowAsync(record, delivery, cancellationToken);
 
@@ -62,7 +62,10 @@ public sealed class Producer<TKey, TValue> : IAsyncDisposable
     /// producer yet: then <see cref="EnqueueAsync(in ProducerRecord{TKey,TValue},CancellationToken)"/> is to be called.
     /// </summary>
     /// <exception cref="OrleansLogException">UnknownTopicOrPartition, RecordTooLarge, InvalidTimestamp.</exception>
-    public bool TryEnqueue(in ProducerRecord<TKey, TValue> record, out PendingDelivery delivery)
+    public bool TryEnqueue(in ProducerRecord<TKey, TValue> record, out PendingDelivery delivery) =>
+        TryEnqueue(record, awaited: false, out delivery);
+
+    private bool TryEnqueue(in ProducerRecord<TKey, TValue> record, bool awaited, out PendingDelivery delivery)
     {
         var topic = _lastTopic;
         if (topic is null || !ReferenceEquals(topic.Name, record.Topic) || topic.PartitionCount == 0)
@@ -79,7 +82,7 @@ public sealed class Producer<TKey, TValue> : IAsyncDisposable
         }
 
         var reserved = 0;
-        return TryAppend(topic, record, ref reserved, out delivery);
+        return TryAppend(topic, record, awaited, ref reserved, out delivery);
     }
 
     /// <summary>
@@ -92,7 +95,7 @@ public sealed class Producer<TKey, TValue> : IAsyncDisposable
     public ValueTask DisposeAsync() => _core.DisposeAsync();
 
     private bool TryAppend(
-        TopicProducer topic, in ProducerRecord<TKey, TValue> record, ref int reserved, out PendingDelivery delivery)
+        TopicProducer topic, in ProducerRecord<TKey, TValue> record, bool awaited, ref int reserved, out PendingDelivery delivery)
     {
         SerializationScratch? scratch = null;
         try
@@ -127,7 +130,7 @@ public sealed class Producer<TKey, TValue> : IAsyncDisposable
 
             var timestampMs = record.Timestamp?.ToUnixTimeMilliseconds() ?? _clock.NowMs;
             var done = sender.Queue.TryAppend(
-                timestampMs, key, hasKey, value, hasValue, record.Headers, ref reserved, out delivery, out var full);
+                timestampMs, key, hasKey, value, hasValue, record.Headers, awaited, ref reserved, out delivery, out var full);
             if (full) topic.RefreshIfOld();
             return done;
         }
@@ -165,7 +168,7 @@ public sealed class Producer<TKey, TValue> : IAsyncDisposable
         while (true)
         {
             var reserved = 0;
-            if (TryAppend(topic, record, ref reserved, out var delivery)) return delivery;
+            if (TryAppend(topic, record, awaited: false, ref reserved, out var delivery)) return delivery;
             if (_core.Settings.Linger > TimeSpan.Zero) _core.SealOpenBatches();
             var left = _core.Settings.MaxBlock - time.GetElapsedTime(start);
             if (left < TimeSpan.FromMilliseconds(1)) left = TimeSpan.FromMilliseconds(1);
@@ -173,7 +176,7 @@ public sealed class Producer<TKey, TValue> : IAsyncDisposable
             reserved = PartitionQueue.FirstReservation;
             try
             {
-                if (TryAppend(topic, record, ref reserved, out delivery)) return delivery;
+                if (TryAppend(topic, record, awaited: false, ref reserved, out delivery)) return delivery;
             }
             finally
             {
