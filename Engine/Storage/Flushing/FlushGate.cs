@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using OrleansLog.Records;
 
 namespace OrleansLog.Engine.Storage;
@@ -6,8 +7,18 @@ namespace OrleansLog.Engine.Storage;
 /// Group commit of one log: who waits for which offset to be durable, and when the next round of fsync is due. All who arrive
 /// while a round runs wait for the next one together, on one completion. Thread-safe.
 /// </summary>
+/// <remarks>
+/// Many who were served by one round come back at about the same time. The first of them would get a round of its own, and all
+/// others the next one; so a round waits for about as many as the one before served, and no longer than a part of an fsync.
+/// </remarks>
 internal sealed class FlushGate(FlushScheduler scheduler, Func<long> logEndOffset, Func<bool> flushFiles) : IFlushable
 {
+    /// <summary>Rounds that serve fewer than this are not waited for.</summary>
+    private const int Crowd = 8;
+
+    /// <summary>The longest wait for a crowd.</summary>
+    private static readonly long MaxGatherTicks = Stopwatch.Frequency / 10_000;
+
     private readonly Lock _gate = new();
     private readonly Func<long> _logEndOffset = logEndOffset;
     private TaskCompletionSource? _next;
@@ -19,6 +30,8 @@ internal sealed class FlushGate(FlushScheduler scheduler, Func<long> logEndOffse
     private bool _isWanted;
     private bool _isTimed;
     private int _truncations;
+    private int _waiting;
+    private int _served;
     private OrleansLogException? _failure;
 
     /// <summary>The offset after the last record that is durable.</summary>
@@ -40,6 +53,7 @@ internal sealed class FlushGate(FlushScheduler scheduler, Func<long> logEndOffse
             else
             {
                 wait = (_next ??= NewCompletion()).Task;
+                _waiting++;
                 Want();
             }
         }
@@ -105,9 +119,11 @@ internal sealed class FlushGate(FlushScheduler scheduler, Func<long> logEndOffse
     /// <inheritdoc/>
     public void RunFlush()
     {
+        Gather();
         int truncations;
         lock (_gate)
         {
+            (_served, _waiting) = (_waiting, 0);
             _isQueued = false;
             _isWanted = false;
             if (_failure is not null) return;
@@ -121,6 +137,15 @@ internal sealed class FlushGate(FlushScheduler scheduler, Func<long> logEndOffse
 
         // A failure has come back through Fail by then.
         if (flushFiles()) Complete(truncations);
+    }
+
+    // Yields to those who are about to append and wait; they need the cores more than this thread does.
+    private void Gather()
+    {
+        var expected = _served / 2;
+        if (expected < Crowd / 2) return;
+        var started = Stopwatch.GetTimestamp();
+        while (Volatile.Read(ref _waiting) < expected && Stopwatch.GetTimestamp() - started < MaxGatherTicks) Thread.Yield();
     }
 
     private void Complete(int truncations)
