@@ -128,9 +128,9 @@ public sealed class CompactionCrashTests
         using var log = new CompactedLog();
         log.AppendRandom(new Random(12), 100, keys: 30);
         using var stop = new CancellationTokenSource();
+        var (reads, passes) = (0, 0);
         var reader = Task.Run(() =>
         {
-            var reads = 0;
             while (!stop.IsCancellationRequested)
             {
                 // What was acknowledged by now must follow from any read that begins now.
@@ -142,28 +142,26 @@ public sealed class CompactionCrashTests
                 }
 
                 Assert.NotNull(log.Log.LookupByTimestamp(0));
-                reads++;
+                Interlocked.Increment(ref reads);
             }
-
-            return reads;
         });
         var cleaner = Task.Run(() =>
         {
-            var passes = 0;
             while (!stop.IsCancellationRequested)
             {
                 log.Log.Roll();
-                if (log.Cleaner.Clean(log.Log) is not null) passes++;
+                if (log.Cleaner.Clean(log.Log) is not null) Interlocked.Increment(ref passes);
             }
-
-            return passes;
         });
-        for (var i = 0; i < 300; i++) log.AppendRandom(new Random(i), 1, keys: 30);
+        // At least 300 appends, and as many more as it takes until both have really run beside them.
+        for (var i = 0; i < 300 || IsShort(ref reads, reader) || IsShort(ref passes, cleaner); i++)
+            log.AppendRandom(new Random(i), 1, keys: 30);
         await stop.CancelAsync();
-        Assert.True(await reader.WaitAsync(TimeSpan.FromSeconds(30)) > 0);
-        Assert.True(await cleaner.WaitAsync(TimeSpan.FromSeconds(30)) > 0);
+        await Task.WhenAll(reader, cleaner).WaitAsync(TimeSpan.FromSeconds(30));
         log.CheckState();
         log.Model.CheckClean(log.Log, log.RollAndClean()?.EndOffset ?? 0);
+
+        static bool IsShort(ref int rounds, Task task) => Volatile.Read(ref rounds) < 3 && !task.IsCompleted;
     }
 
     private static void Crash(CompactedLog log, Random random)
