@@ -4,7 +4,7 @@ using static OrleansLog.Tests.Records.Batches;
 
 namespace OrleansLog.Tests.Records;
 
-public sealed class RecordBatchRewriterTests
+public sealed class RecordBatchFilterTests
 {
     [Theory]
     [InlineData(CompressionType.None)]
@@ -17,11 +17,12 @@ public sealed class RecordBatchRewriterTests
         var batch = Source(compression);
         foreach (var horizon in new long?[] { null, Time + 1_000_000 })
         {
-            using var rewriter = new RecordBatchRewriter();
-            var rewritten = rewriter.Rewrite(batch, 3, static (n, in _, in r) => r.Offset % n == 1, out var kept, horizon);
+            using var filter = new RecordBatchFilter();
+            // The horizon is for records without a value, of which some are left.
+            var (rewritten, kept, removed) = filter.Filter(batch, static (in r) => r.Offset % 3 == 1, horizon, keepEmpty: true);
             var before = RecordBatch.Validate(batch);
             var after = RecordBatch.Validate(rewritten.Span);
-            Assert.Equal((333, 333), (kept, after.RecordCount));
+            Assert.Equal((333, 667, 333), (kept, removed, after.RecordCount));
             Assert.Equal(
                 before with
                 {
@@ -39,30 +40,31 @@ public sealed class RecordBatchRewriterTests
     [Fact]
     public void A_delete_horizon_that_is_there_stays()
     {
-        using var rewriter = new RecordBatchRewriter();
-        var first = rewriter.Rewrite(Source(), 0, Keep, out _, Time + 50).ToArray();
+        using var filter = new RecordBatchFilter();
+        var first = filter.Filter(Source(), Keep, Time + 50, keepEmpty: true).Batch.ToArray();
         Assert.Equal(Time + 50, RecordBatch.Validate(first).BaseTimestamp);
-        var second = rewriter.Rewrite(first, 0, Keep, out var kept, Time + 99);
-        Assert.Equal(first, second.ToArray());
-        Assert.Equal(1_000, kept);
-        Assert.Equal(Describe(Source()), Describe(second));
+        var second = filter.Filter(first, Keep, Time + 99, keepEmpty: true);
+        Assert.Equal(first, second.Batch.ToArray());
+        Assert.Equal((1_000, 0), (second.KeptRecords, second.RemovedRecords));
+        Assert.Equal(Describe(Source()), Describe(second.Batch));
     }
 
     [Fact]
     public void A_batch_that_loses_nothing_is_the_batch_given()
     {
-        using var rewriter = new RecordBatchRewriter();
+        using var filter = new RecordBatchFilter();
         ReadOnlyMemory<byte> batch = Source(CompressionType.Zstd);
-        Assert.True(rewriter.Rewrite(batch, 0, Keep, out _).Equals(batch));
+        Assert.True(filter.Filter(batch, Keep, null, keepEmpty: true).Batch.Equals(batch));
     }
 
     [Fact]
     public void A_batch_that_loses_all_is_a_header_that_still_states_offsets_and_producer()
     {
-        using var rewriter = new RecordBatchRewriter();
+        using var filter = new RecordBatchFilter();
         var batch = Source(CompressionType.Lz4);
-        var empty = rewriter.Rewrite(batch, 0, static (_, in _, in _) => false, out var kept);
-        Assert.Equal((0, RecordBatchHeader.Size), (kept, empty.Length));
+        Assert.Equal(0, filter.Filter(batch, static (in _) => false, null, keepEmpty: false).Batch.Length);
+        var (empty, kept, removed) = filter.Filter(batch, static (in _) => false, null, keepEmpty: true);
+        Assert.Equal((0, 1_000, RecordBatchHeader.Size), (kept, removed, empty.Length));
         var header = RecordBatch.Validate(empty.Span);
         Assert.Equal((5_000L, 6_000L, 0), (header.BaseOffset, header.NextOffset, header.RecordCount));
         Assert.Equal((5L, (short)3), (header.ProducerId, header.ProducerEpoch));
@@ -75,16 +77,16 @@ public sealed class RecordBatchRewriterTests
     {
         using var builder = new RecordBatchBuilder(1_000);
         for (var i = 0; i < 3; i++) builder.TryAppend(Time + (i * 10), default, false, default, false);
-        using var rewriter = new RecordBatchRewriter();
-        var created = rewriter.Rewrite(builder.Build(), 0, static (_, in _, in r) => r.Offset < 2, out _);
+        using var filter = new RecordBatchFilter();
+        var created = filter.Filter(builder.Build(), static (in r) => r.Offset < 2, null, keepEmpty: true).Batch;
         Assert.Equal(Time + 10, RecordBatch.Validate(created.Span).MaxTimestamp);
         var appended = builder.Build().ToArray();
         RecordBatch.SetLogAppendTime(appended, Time + 777);
-        var rewritten = rewriter.Rewrite(appended, 0, static (_, in _, in r) => r.Offset < 2, out _);
+        var rewritten = filter.Filter(appended, static (in r) => r.Offset < 2, null, keepEmpty: true).Batch;
         Assert.Equal(Time + 777, RecordBatch.Validate(rewritten.Span).MaxTimestamp);
     }
 
-    private static bool Keep(int state, in RecordBatchHeader batch, in OrleansLog.Records.Record record) => true;
+    private static bool Keep(in OrleansLog.Records.Record record) => true;
 
     private static byte[] Source(CompressionType compression = CompressionType.None)
     {
