@@ -35,7 +35,9 @@ internal static class SettingNames
     private static StartupException Unknown(IConfigurationSection child, IEnumerable<string> known)
     {
         var names = known.Order(StringComparer.Ordinal).ToArray();
-        var nearest = names.MinBy(name => EditDistance.Between(name.ToUpperInvariant(), child.Key.ToUpperInvariant()))!;
+        // An abbreviation is nearer to what it abbreviates than to a short name with other letters.
+        var nearest = names.FirstOrDefault(name => name.StartsWith(child.Key, StringComparison.OrdinalIgnoreCase))
+            ?? names.MinBy(name => EditDistance.Between(name.ToUpperInvariant(), child.Key.ToUpperInvariant()))!;
         var parent = child.Path[..^child.Key.Length];
         return new StartupException(
             $"Unknown setting '{child.Path}'; did you mean '{parent}{nearest}'? There are: {string.Join(", ", names)}.");

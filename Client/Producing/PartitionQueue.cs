@@ -332,17 +332,26 @@ internal sealed class PartitionQueue(
         {
             builder.TryAppend(timestampMs, key, hasKey, value, hasValue, headers);
         }
-        catch
+        catch (Exception exception)
         {
             builders.Return(builder);
             memory.Release(reserved);
             reserved = 0;
+            if (exception is OrleansLogException { Error: ErrorCode.RecordTooLarge } tooLarge) throw TooLarge(tooLarge);
             throw;
         }
 
         _open = batch = new ProducerBatch(partition, builder, time.GetTimestamp(), _signal.Set) { ReservedBytes = reserved };
         reserved = 0;
         return true;
+    }
+
+    private OrleansLogException TooLarge(OrleansLogException exception)
+    {
+        var bound = MaxMessageBytes <= settings.MaxRequestSize
+            ? $"max.message.bytes of the topic '{partition.Topic}' is {MaxMessageBytes}"
+            : $"MaxRequestSize of this producer is {settings.MaxRequestSize}";
+        return new OrleansLogException(exception.Error, $"{exception.Message} The {bound}.", exception);
     }
 
     // What the batch holds is doubled, as its buffer is. Without memory for that it takes no more records.

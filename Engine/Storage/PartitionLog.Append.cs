@@ -21,7 +21,7 @@ public sealed partial class PartitionLog
         var config = Config;
         var nowMs = NowMs;
         ThrowIfUnusable();
-        var count = LogValidator.ValidateForLeader(batches, config, origin, nowMs);
+        var count = Judge(batches, config, origin, nowMs);
         var baseOffsets = new long[count];
         long nextOffset;
         bool anyAppended;
@@ -52,6 +52,18 @@ public sealed partial class PartitionLog
         if (anyAppended) ScheduleFlush(config);
         var appendTime = config.MessageTimestampType == TimestampType.LogAppendTime ? nowMs : -1;
         return new LogAppendResult(baseOffsets, nextOffset, appendTime, anyAppended);
+    }
+
+    private int Judge(Memory<byte> batches, LogConfig config, AppendOrigin origin, long nowMs)
+    {
+        try
+        {
+            return LogValidator.ValidateForLeader(batches, config, origin, nowMs);
+        }
+        catch (OrleansLogException fault)
+        {
+            throw new OrleansLogException(fault.Error, $"Refused for {Partition}: {fault.Message}", fault);
+        }
     }
 
     /// <summary>

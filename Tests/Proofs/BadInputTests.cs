@@ -56,11 +56,11 @@ public sealed class BadInputTests(BadInputTests.RunningSilo running) : IClassFix
         await Client.Admin.CreateTopicAsync(Topic, 1, configs: new Dictionary<string, string> { ["max.message.bytes"] = "1000" });
         await using var producer = Client.CreateProducer<string, string>();
         await ExpectAsync(
-            ErrorCode.RecordTooLarge, async () => await producer.ProduceAsync(Topic, "key", new string('x', 2000)), "1000");
+            ErrorCode.RecordTooLarge, async () => await producer.ProduceAsync(Topic, "key", new string('x', 2000)), "1000", "max.message.bytes", Topic);
         // More than the client itself would send, to a topic that would take it.
         await Client.Admin.CreateTopicAsync("large-records", 1, configs: new Dictionary<string, string> { ["max.message.bytes"] = "9000000" });
         await ExpectAsync(
-            ErrorCode.RecordTooLarge, async () => await producer.ProduceAsync("large-records", "key", new string('x', 2_000_000)), "2000");
+            ErrorCode.RecordTooLarge, async () => await producer.ProduceAsync("large-records", "key", new string('x', 2_000_000)), "2000", "MaxRequestSize");
         await ExpectCommandAsync(1, ["produce", Topic], "RecordTooLarge", "1000", input: new string('x', 2000) + "\n");
 
         // The records around it are none the worse.
@@ -72,7 +72,7 @@ public sealed class BadInputTests(BadInputTests.RunningSilo running) : IClassFix
     {
         var batch = Batch(producerId: -1, baseSequence: -1);
         batch[^1] ^= 1;
-        await ExpectAsync(ErrorCode.CorruptMessage, () => ProduceRawAsync(batch), "CRC");
+        await ExpectAsync(ErrorCode.CorruptMessage, () => ProduceRawAsync(batch), "CRC", $"{running.Topic}-0");
 
         var torn = Batch(producerId: -1, baseSequence: -1)[..^1];
         await ExpectAsync(ErrorCode.CorruptMessage, () => ProduceRawAsync(torn));
@@ -152,7 +152,7 @@ public sealed class BadInputTests(BadInputTests.RunningSilo running) : IClassFix
     {
         using var directory = new TemporaryDirectory();
         var setup = SiloSetup.In(directory["data"]) with { Settings = new Dictionary<string, string> { ["OrleansLog:DataDir"] = "x" } };
-        await ExpectNoStartAsync(setup, "OrleansLog:DataDir'", "DataDirectory");
+        await ExpectNoStartAsync(setup, "OrleansLog:DataDir'", "did you mean 'OrleansLog:DataDirectory'");
     }
 
     [Fact]
