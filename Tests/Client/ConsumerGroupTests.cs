@@ -31,6 +31,9 @@ public sealed class ConsumerGroupTests : IDisposable
         return _cluster.Connect().CreateConsumer(options);
     }
 
+    // What is owned is said again until it was heard; when that is, is the heartbeats' own affair.
+    private static bool IsHeartbeat(string what) => what.StartsWith("owns", StringComparison.Ordinal);
+
     private ValueTask Note(string what, IReadOnlyList<TopicPartition> partitions)
     {
         Group.Record($"{what} {string.Join(' ', partitions)}");
@@ -103,7 +106,7 @@ public sealed class ConsumerGroupTests : IDisposable
         await ReadAsync(consumer, 16); // the last of them is not processed: nobody asked for the next
         await consumer.DisposeAsync();
         Assert.Equal(19, Group.Committed[P0] + Group.Committed[P1]);
-        Assert.Equal("assigned t-0 t-1", Group.Events[0]);
+        Assert.Equal("assigned t-0 t-1", Group.Events.First(static e => !IsHeartbeat(e)));
         Assert.Equal(["revoked t-0 t-1", "leave -1"], Group.Events.TakeLast(2));
         Assert.Equal(["t"], Group.Heartbeats[0].SubscribedTopics);
     }
@@ -172,7 +175,8 @@ public sealed class ConsumerGroupTests : IDisposable
         await Assert.ThrowsAnyAsync<OperationCanceledException>(() => reading);
 
         var events = Group.Events.SkipWhile(static e => !e.StartsWith("commit", StringComparison.Ordinal)).ToList();
-        Assert.Equal([$"commit t-1@{handedOut[1] + 1}", "revoked t-1", "owns t-0"], events.Take(3));
+        Assert.Equal([$"commit t-1@{handedOut[1] + 1}", "revoked t-1"], events.Where(static e => !IsHeartbeat(e)).Take(2));
+        Assert.Contains("owns t-0", events.SkipWhile(static e => e != "revoked t-1"));
         Assert.Equal([P0], consumer.Assignment);
     }
 
@@ -181,16 +185,14 @@ public sealed class ConsumerGroupTests : IDisposable
     {
         Group.OnJoin = [P0];
         await using var consumer = Consumer();
-        var owned = Group.WhenHeartbeat(static h => h.OwnedPartitions is [{ Partition: 0 }]);
         consumer.Subscribe("t");
-        await owned;
-        owned = Group.WhenHeartbeat(static h => h.OwnedPartitions is [{ Partition: 1 }, { Partition: 2 }]);
+        await Group.WhenRecorded("assigned t-0");
+        var owned = Group.WhenHeartbeat(static h => h.OwnedPartitions is [{ Partition: 1 }, { Partition: 2 }]);
         Group.Assign(consumer.MemberId, P1, P2);
         await owned;
+        await Group.WhenRecorded("assigned t-1 t-2");
         Assert.Equal([P1, P2], consumer.Assignment);
-        Assert.Equal(
-            ["assigned t-0", "owns t-0", "revoked t-0", "assigned t-1 t-2", "owns t-1 t-2"],
-            Group.Events.Where(static e => e != "owns nothing"));
+        Assert.Equal(["assigned t-0", "revoked t-0", "assigned t-1 t-2"], Group.Events.Where(static e => !IsHeartbeat(e)));
     }
 
     [Fact]

@@ -8,6 +8,7 @@ internal sealed class FakeGroup : IConsumerGroupGrain
 {
     private readonly Lock _gate = new();
     private readonly Dictionary<string, Member> _members = [];
+    private readonly List<(string What, TaskCompletionSource Met)> _eventWaits = [];
     private readonly List<(Func<GroupHeartbeatRequest, bool> Condition, TaskCompletionSource<GroupHeartbeatRequest> Met)> _waits = [];
     private Exception? _nextFailure;
     private TaskCompletionSource? _fetchHeld;
@@ -58,7 +59,25 @@ internal sealed class FakeGroup : IConsumerGroupGrain
 
     public void Record(string what)
     {
-        lock (_gate) Events.Add(what);
+        lock (_gate)
+        {
+            Events.Add(what);
+            foreach (var wait in _eventWaits)
+                if (wait.What == what) wait.Met.TrySetResult();
+        }
+    }
+
+    /// <summary>Completes when something is recorded, if it has not been by now.</summary>
+    public Task WhenRecorded(string what)
+    {
+        var met = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        lock (_gate)
+        {
+            if (Events.Contains(what)) return Task.CompletedTask;
+            _eventWaits.Add((what, met));
+        }
+
+        return met.Task.WaitAsync(TimeSpan.FromSeconds(20));
     }
 
     public bool Happened(string what)
