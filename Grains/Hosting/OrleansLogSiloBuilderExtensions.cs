@@ -3,11 +3,13 @@ using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Options;
 using Orleans.Runtime.Hosting;
+using Orleans.Runtime.MembershipService.SiloMetadata;
 using OrleansLog.Grains.Groups;
 using OrleansLog.Grains.Hosting;
 using OrleansLog.Grains.Interfaces.Transport;
 using OrleansLog.Grains.Options;
 using OrleansLog.Grains.Partitions;
+using OrleansLog.Grains.Placement;
 using OrleansLog.Grains.Storage;
 using OrleansLog.Grains.Storage.Sqlite;
 using OrleansLog.Grains.Topics;
@@ -38,6 +40,7 @@ public static class OrleansLogSiloBuilderExtensions
         services.AddSingleton<TopicDefaults>();
         services.AddSingleton<LogHost>();
         services.AddSingleton<ILifecycleParticipant<ISiloLifecycle>>(provider => provider.GetRequiredService<LogHost>());
+        AddNodeDirectory(builder);
         services.AddGrainStorage(MetadataStorage.Name, (provider, _) => CreateMetadataStorage(provider));
         services.AddSingleton<OpenLogs>();
         services.AddSingleton<PartitionOpener>();
@@ -50,6 +53,17 @@ public static class OrleansLogSiloBuilderExtensions
         services.AddConsumerGroups();
         services.UseLogTransport();
         return builder;
+    }
+
+    private static void AddNodeDirectory(ISiloBuilder builder)
+    {
+        var entries = new Dictionary<string, string>();
+        builder.UseSiloMetadata(entries);
+        builder.Services.AddSingleton<ILifecycleParticipant<ISiloLifecycle>>(
+            provider => ActivatorUtilities.CreateInstance<NodeMetadata>(provider, entries));
+        builder.Services.AddSingleton<NodeDirectory>();
+        builder.Services.AddSingleton<ILifecycleParticipant<ISiloLifecycle>>(
+            provider => provider.GetRequiredService<NodeDirectory>());
     }
 
     private static MetadataStorage CreateMetadataStorage(IServiceProvider services)
