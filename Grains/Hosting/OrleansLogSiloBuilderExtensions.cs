@@ -11,6 +11,7 @@ using OrleansLog.Grains.Options;
 using OrleansLog.Grains.Partitions;
 using OrleansLog.Grains.Placement;
 using OrleansLog.Grains.Storage;
+using OrleansLog.Grains.Storage.Postgres;
 using OrleansLog.Grains.Storage.Sqlite;
 using OrleansLog.Grains.Topics;
 
@@ -41,7 +42,7 @@ public static class OrleansLogSiloBuilderExtensions
         services.AddSingleton<LogHost>();
         services.AddSingleton<ILifecycleParticipant<ISiloLifecycle>>(provider => provider.GetRequiredService<LogHost>());
         AddNodeDirectory(builder);
-        services.AddGrainStorage(MetadataStorage.Name, (provider, _) => CreateMetadataStorage(provider));
+        AddMetadata(services);
         services.AddSingleton<OpenLogs>();
         services.AddSingleton<PartitionOpener>();
         services.AddSingleton<ProduceBudget>();
@@ -66,13 +67,26 @@ public static class OrleansLogSiloBuilderExtensions
             provider => provider.GetRequiredService<NodeDirectory>());
     }
 
-    private static MetadataStorage CreateMetadataStorage(IServiceProvider services)
+    // Which database it is, the options say, and those are read when the silo is built.
+    private static void AddMetadata(IServiceCollection services)
+    {
+        services.AddSingleton(CreateDatabase);
+        services.AddGrainStorage(
+            MetadataStorage.Name,
+            static (provider, _) => new MetadataStorage(provider, provider.GetRequiredService<MetadataDatabase>()));
+        services.AddSingleton<INodeIdentity>(static provider =>
+            provider.GetRequiredService<MetadataDatabase>() is PostgresDatabase postgres
+                ? ActivatorUtilities.CreateInstance<ClusterRegistry>(provider, postgres)
+                : ActivatorUtilities.CreateInstance<EmbeddedIdentity>(provider));
+    }
+
+    private static MetadataDatabase CreateDatabase(IServiceProvider services)
     {
         var options = services.GetRequiredService<IOptions<OrleansLogOptions>>().Value;
-        return options.Metadata.Provider switch
+        return options.Metadata.EffectiveProvider switch
         {
-            MetadataStoreProvider.Sqlite => new MetadataStorage(
-                services, new SqliteDataSource(SqliteConnectionString(options)), MetadataStorage.SqliteInvariant),
+            MetadataStoreProvider.Sqlite => new SqliteDatabase(SqliteConnectionString(options)),
+            MetadataStoreProvider.PostgreSql => new PostgresDatabase(options.Metadata.ConnectionString!),
             var other => throw new NotSupportedException($"There is no metadata store '{other}'."),
         };
     }
