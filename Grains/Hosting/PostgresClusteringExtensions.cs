@@ -1,6 +1,9 @@
+using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Options;
 using Orleans.Configuration;
 using OrleansLog.Grains.Storage;
+using OrleansLog.Grains.Storage.Postgres;
+using OrleansLog.Records;
 
 namespace OrleansLog.Grains;
 
@@ -15,15 +18,24 @@ public static class PostgresClusteringExtensions
     public static ISiloBuilder UsePostgresClustering(this ISiloBuilder builder)
     {
         ArgumentNullException.ThrowIfNull(builder);
+        builder.Services.AddSingleton<ILifecycleParticipant<ISiloLifecycle>>(static services =>
+            ActivatorUtilities.CreateInstance<AbandonedMembers>(services, PostgresOf(services.GetRequiredService<MetadataDatabase>())));
         return builder
             .UseAdoNetClustering((OptionsBuilder<AdoNetClusteringSiloOptions> options) =>
                 options.Configure<MetadataDatabase>(static (clustering, database) =>
                 {
-                    clustering.Invariant = database.Invariant;
+                    clustering.Invariant = PostgresOf(database).Invariant;
                     clustering.DataSource = database.Source;
                 }))
             .Configure<ClusterMembershipOptions>(SetMembership);
     }
+
+    private static PostgresDatabase PostgresOf(MetadataDatabase database) => database as PostgresDatabase
+        ?? throw new OrleansLogException(
+            ErrorCode.InvalidConfig,
+            $"The membership of a cluster is to be kept in PostgreSQL, but the metadata is in '{database.Name}'. Set "
+            + $"{OrleansLogOptions.SectionName}:{nameof(OrleansLogOptions.Metadata)}:{nameof(MetadataStoreOptions.ConnectionString)} "
+            + "to 'Host=<host>;Username=<user>;Password=<password>;Database=<database>'.");
 
     private static void SetMembership(ClusterMembershipOptions membership)
     {
@@ -37,8 +49,7 @@ public static class PostgresClusteringExtensions
         membership.NumVotesForDeathDeclaration = 2;
         // The word of a change goes from silo to silo; the table is for those it did not reach.
         membership.TableRefreshTimeout = TimeSpan.FromSeconds(5);
-        // A silo that has not signed for 15 s and does not answer holds up nobody who joins: so a part of a cluster that was
-        // killed as a whole can start alone.
+        // A silo that has not signed for 15 s is not asked for its vote, and holds up nobody who joins (see AbandonedMembers).
         membership.IAmAliveTablePublishTimeout = TimeSpan.FromSeconds(5);
         membership.NumMissedTableIAmAliveLimit = 3;
     }
