@@ -16,7 +16,7 @@ internal sealed class PostgresDatabase : MetadataDatabase
     public PostgresDatabase(string connectionString)
     {
         _settings = WithDefaults(connectionString);
-        Schema = _settings.SearchPath!.Split(',')[0].Trim().Trim('"');
+        Schema = FirstOf(_settings.SearchPath!);
         Name = $"{_settings.Host}:{_settings.Port}/{_settings.Database ?? _settings.Username}";
         _source = NpgsqlDataSource.Create(_settings);
     }
@@ -60,6 +60,14 @@ internal sealed class PostgresDatabase : MetadataDatabase
     /// <inheritdoc/>
     public override async Task EnsureSchemaAsync(CancellationToken cancellationToken) =>
         await PostgresSchema.EnsureAsync(this, cancellationToken);
+
+#pragma warning disable CA1308 // PostgreSQL itself takes a name that is not quoted for lower case
+    private static string FirstOf(string searchPath)
+    {
+        var first = searchPath.Split(',')[0].Trim();
+        return first.StartsWith('"') ? first.Trim('"') : first.ToLowerInvariant();
+    }
+#pragma warning restore CA1308
 
     // What the connection string leaves open, and the driver's own default suits less: a database that does not answer must
     // not hold a grain up for long, and the metadata needs few connections.
