@@ -79,7 +79,7 @@ internal sealed class RecordPump(
                 }
                 else
                 {
-                    var outcome = await WaitAsync(next.AsTask(), stop).ConfigureAwait(false);
+                    var outcome = await WaitAsync(records, next.AsTask(), stop).ConfigureAwait(false);
                     if (outcome is { } end)
                         return end;
                 }
@@ -108,7 +108,8 @@ internal sealed class RecordPump(
 
     /// <summary>Uses the time until the next record to write out and to commit.</summary>
     /// <returns>Null when a record has come, else why there will be none.</returns>
-    private async Task<ConsumeEnd?> WaitAsync(Task<bool> next, CancellationTokenSource stop)
+    private async Task<ConsumeEnd?> WaitAsync(
+        IAsyncEnumerator<ConsumerRecord<NullableBytes, NullableBytes>> records, Task<bool> next, CancellationTokenSource stop)
     {
         try
         {
@@ -117,10 +118,10 @@ internal sealed class RecordPump(
             {
                 await committer.FlushAsync(stop.Token).ConfigureAwait(false);
                 if (HasReachedEnd())
-                    return await LeaveAsync(next, stop, ConsumeEnd.EndReached).ConfigureAwait(false);
+                    return await LeaveAsync(records, next, stop, ConsumeEnd.EndReached).ConfigureAwait(false);
                 var idleLeft = settings.IdleTimeout - time.GetElapsedTime(idleSince);
                 if (idleLeft <= TimeSpan.Zero)
-                    return await LeaveAsync(next, stop, ConsumeEnd.Idle).ConfigureAwait(false);
+                    return await LeaveAsync(records, next, stop, ConsumeEnd.Idle).ConfigureAwait(false);
                 await ((Task)next).WaitAsync(Shorter(idleLeft, committer.DueIn), time)
                     .ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             }
@@ -128,17 +129,21 @@ internal sealed class RecordPump(
         catch (Exception)
         {
             // The enumeration must have ended before it is disposed of.
-            await LeaveAsync(next, stop, ConsumeEnd.Interrupted).ConfigureAwait(false);
+            await LeaveAsync(records, next, stop, ConsumeEnd.Interrupted).ConfigureAwait(false);
             throw;
         }
 
         return await next.ConfigureAwait(false) ? null : ConsumeEnd.EndReached;
     }
 
-    private static async Task<ConsumeEnd> LeaveAsync(Task next, CancellationTokenSource stop, ConsumeEnd end)
+    private async Task<ConsumeEnd> LeaveAsync(
+        IAsyncEnumerator<ConsumerRecord<NullableBytes, NullableBytes>> records, Task<bool> next, CancellationTokenSource stop, ConsumeEnd end)
     {
         await stop.CancelAsync().ConfigureAwait(false);
-        await next.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        await ((Task)next).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        // The position may count a record that was on its way here: it may be the very one that was waited for.
+        if (next.IsCompletedSuccessfully && next.Result)
+            Write(records.Current);
         return end;
     }
 

@@ -26,6 +26,6 @@ public sealed class GroupSimulationTests
         // A storm in which nothing of this happened would prove nothing.
         string[] expected = ["fenced", "restart", "append failed", "commit", "commit refused",
             nameof(ErrorCode.FencedMemberEpoch), nameof(ErrorCode.UnknownMemberId), nameof(ErrorCode.StaleMemberEpoch)];
-        Assert.All(expected, what => Assert.True(seen.GetValueOrDefault(what) > 20, $"'{what}' hardly happened."));
+        Assert.All(expected, what => Assert.True(seen.GetValueOrDefault(what) > 5, $"'{what}' hardly happened."));
     }
 }
