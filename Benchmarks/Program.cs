@@ -1,12 +1,15 @@
 using BenchmarkDotNet.Running;
 using OrleansLog.Benchmarks;
 
-// Usage: dotnet run -c Release --project Benchmarks -- [all | append | commit | read | client | latency | idle | partitions]...
+// Usage: dotnet run -c Release --project Benchmarks -- [all | append | commit | read | client | latency | idle | partitions | cluster]...
 //        dotnet run -c Release --project Benchmarks -- micro [BenchmarkDotNet's own arguments]
 // Files go to a new folder below the current directory, or below that of --directory PATH, and are removed at the end.
+// cluster needs a database: --postgres 'Host=...;Username=...;Database=...'
 
 if (args is ["micro", ..]) return BenchmarkSwitcher.FromAssembly(typeof(Report).Assembly).Run(args[1..]).Any() ? 0 : 1;
 
+var postgres = Option("--postgres");
+var parent = Option("--directory") ?? Environment.CurrentDirectory;
 var runs = new (string Name, Func<Report, string, Task> RunAsync)[]
 {
     ("append", EngineBenchmark.AppendAsync),
@@ -16,10 +19,10 @@ var runs = new (string Name, Func<Report, string, Task> RunAsync)[]
     ("latency", LatencyBenchmark.RunAsync),
     ("idle", FootprintBenchmark.IdleAsync),
     ("partitions", FootprintBenchmark.PartitionsAsync),
+    ("cluster", (report, directory) => ClusterBenchmark.RunAsync(report, directory, postgres)),
 };
-var at = Array.IndexOf(args, "--directory");
-var parent = at >= 0 && at + 1 < args.Length ? args[at + 1] : Environment.CurrentDirectory;
-var wanted = args.Where((_, i) => at < 0 || (i != at && i != at + 1)).ToArray();
+var wanted = args.Where((text, i) => !text.StartsWith("--", StringComparison.Ordinal)
+    && (i == 0 || !args[i - 1].StartsWith("--", StringComparison.Ordinal))).ToArray();
 if (wanted.FirstOrDefault(name => name != "all" && runs.All(run => run.Name != name)) is { } unknown)
 {
     Console.Error.WriteLine($"There is no benchmark '{unknown}'; there are all, {string.Join(", ", runs.Select(run => run.Name))} and micro.");
@@ -43,3 +46,9 @@ foreach (var (name, runAsync) in runs)
 }
 
 return 0;
+
+string? Option(string name)
+{
+    var at = Array.IndexOf(args, name);
+    return at >= 0 && at + 1 < args.Length ? args[at + 1] : null;
+}

@@ -36,7 +36,7 @@ internal sealed class SiloProcess : IAsyncDisposable
         .Select(line => double.Parse(line.AsSpan(6).Trim().TrimEnd("kB").Trim(), CultureInfo.InvariantCulture) / 1024)
         .FirstOrDefault(double.NaN);
 
-    public static async Task<SiloProcess> StartAsync(string dataDirectory)
+    public static async Task<SiloProcess> StartAsync(string dataDirectory, params string[] settings)
     {
         var gatewayPort = FreePort();
         var start = new ProcessStartInfo("dotnet")
@@ -50,6 +50,7 @@ internal sealed class SiloProcess : IAsyncDisposable
                 "--OrleansLog:SiloPort", FreePort().ToString(CultureInfo.InvariantCulture),
             },
         };
+        foreach (var setting in settings) start.ArgumentList.Add(setting);
         var watch = Stopwatch.StartNew();
         var process = Process.Start(start) ?? throw new InvalidOperationException("The silo did not start.");
         using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(60));

@@ -1,0 +1,150 @@
+using System.Diagnostics;
+using System.Globalization;
+using OrleansLog.Client;
+
+namespace OrleansLog.Benchmarks;
+
+/// <summary>
+/// Replication: three silos and the client on one machine, replication factor 3 beside factor 1 of the same run. Needs a
+/// PostgreSQL, in whose database it makes a schema of its own.
+/// </summary>
+internal static class ClusterBenchmark
+{
+    private const int Silos = 3, Partitions = 6, Runs = 3;
+    private const int LatencyRecordsPerSecond = 1000, LatencySeconds = 15, LatencyWarmUpSeconds = 5;
+
+    public static async Task RunAsync(Report report, string directory, string? postgres)
+    {
+        report.Title($"{Silos} silos, {Partitions} partitions, acks=all, idempotent, client batches of 256 KiB");
+        if (postgres is null)
+        {
+            report.Note("not run: give a PostgreSQL with --postgres 'Host=...;Username=...;Database=...'");
+            return;
+        }
+
+        var connection = string.Create(CultureInfo.InvariantCulture, $"{postgres};Search Path=benchmark_{Environment.ProcessId}");
+        var silos = await Task.WhenAll(Enumerable.Range(1, Silos).Select(node => SiloProcess.StartAsync(
+            Path.Combine(directory, $"node-{node}"), "--OrleansLog:Metadata:ConnectionString", connection)));
+        try
+        {
+            await using var client = await OrleansLogClient.ConnectAsync(new OrleansLogClientOptions
+            {
+                Endpoints = string.Join(',', silos.Select(silo => $"127.0.0.1:{silo.GatewayPort}")),
+            });
+            foreach (var relaxed in new[] { true, false })
+            {
+                foreach (var (size, count) in new[] { (100, 3_000_000), (1024, 400_000) })
+                    await ThroughputAsync(report, client, silos, size, count, relaxed);
+            }
+
+            await LatencyAsync(report, client, directory);
+        }
+        finally
+        {
+            foreach (var silo in silos) await silo.DisposeAsync();
+        }
+    }
+
+    private static async Task ThroughputAsync(
+        Report report, OrleansLogClient client, SiloProcess[] silos, int size, int count, bool relaxed)
+    {
+        var results = new Dictionary<int, (double Seconds, double SiloCpu, double ClientCpu)>();
+        foreach (var replicas in new[] { 1, 3 })
+        {
+            var topic = await CreateAsync(client, $"perf-{size}-{(relaxed ? "relaxed" : "fsync")}-{replicas}", replicas, relaxed);
+            await ProduceAsync(client, topic, size, count / 4);
+            var runs = new List<(double Seconds, double SiloCpu, double ClientCpu)>();
+            for (var run = 0; run < Runs; run++)
+            {
+                var (siloCpu, clientCpu) = (silos.Sum(silo => silo.CpuSeconds), ClientCpuSeconds());
+                var seconds = await ProduceAsync(client, topic, size, count);
+                runs.Add((seconds, silos.Sum(silo => silo.CpuSeconds) - siloCpu, ClientCpuSeconds() - clientCpu));
+            }
+
+            results[replicas] = runs.OrderBy(run => run.Seconds).ElementAt(Runs / 2);
+        }
+
+        var (single, tripled) = (results[1], results[3]);
+        var megabytes = (double)count * size / 1e6;
+        var what = $"produced, {size} B, {(relaxed ? "relaxed flush" : "fsync on each replica before each acknowledgement")}, replication factor 3 (baseline: 1)";
+        var part = relaxed ? 1.0 : 0.7;
+        if (size == 100) report.Figure(what, count / tripled.Seconds, "records/s", 1_200_000 * part, count / single.Seconds);
+        else report.Figure(what, megabytes / tripled.Seconds, "MB/s", 150 * part, megabytes / single.Seconds);
+        report.Tell("  CPU of the three silos", tripled.SiloCpu / megabytes * 1000, "s/GB");
+        report.Tell("  CPU of the client", tripled.ClientCpu / megabytes * 1000, "s/GB");
+    }
+
+    private static async Task LatencyAsync(Report report, OrleansLogClient client, string directory)
+    {
+        foreach (var replicas in new[] { 1, 3 })
+        {
+            var topic = await CreateAsync(client, $"latency-{replicas}", replicas, relaxed: false);
+            var pause = TimeSpan.FromSeconds(1.0 / LatencyRecordsPerSecond);
+            var sync = Samples.Median(RawDisk.SyncedWriteSeconds(directory, new byte[170], 2000, pause)) * 1e6;
+            var seconds = await MeasureLatencyAsync(client, topic);
+            var what = $"acknowledged latency, 100 B at {LatencyRecordsPerSecond}/s, linger 0, fsync, replication factor {replicas} (baseline: write + fdatasync)";
+            if (replicas == 1)
+            {
+                report.Tell(what + ", p50", Samples.Median(seconds) * 1e6, "µs");
+                report.Tell("  p99", Samples.Percentile(seconds, 0.99) * 1e6, "µs");
+                continue;
+            }
+
+            report.Figure(what + ", p50", Samples.Median(seconds) * 1e6, "µs", 1000, sync, atMost: true);
+            report.Figure("  p99", Samples.Percentile(seconds, 0.99) * 1e6, "µs", 4000, atMost: true);
+        }
+    }
+
+    private static async Task<List<double>> MeasureLatencyAsync(OrleansLogClient client, string topic)
+    {
+        await using var producer = client.CreateProducer(new ProducerOptions<NoKey, ReadOnlyMemory<byte>>());
+        var value = new byte[100];
+        new Random(1).NextBytes(value);
+        var pending = new List<Task<double>>();
+        var clock = Stopwatch.StartNew();
+        for (var i = 0; i < LatencyRecordsPerSecond * (LatencySeconds + LatencyWarmUpSeconds); i++)
+        {
+            var due = TimeSpan.FromSeconds((double)i / LatencyRecordsPerSecond);
+            while (clock.Elapsed < due) await Task.Delay(1);
+            if (i == LatencyRecordsPerSecond * LatencyWarmUpSeconds) pending.Clear();
+            pending.Add(OneAsync(producer, new ProducerRecord<NoKey, ReadOnlyMemory<byte>>(topic, default, value) { Partition = i % Partitions }));
+        }
+
+        return [.. await Task.WhenAll(pending)];
+    }
+
+    private static async Task<double> OneAsync(
+        Producer<NoKey, ReadOnlyMemory<byte>> producer, ProducerRecord<NoKey, ReadOnlyMemory<byte>> record)
+    {
+        var start = Stopwatch.GetTimestamp();
+        await producer.ProduceAsync(record);
+        return Stopwatch.GetElapsedTime(start).TotalSeconds;
+    }
+
+    private static async Task<string> CreateAsync(OrleansLogClient client, string topic, int replicas, bool relaxed)
+    {
+        var configs = new Dictionary<string, string> { ["min.insync.replicas"] = replicas == 3 ? "2" : "1" };
+        if (relaxed) configs["flush.messages"] = long.MaxValue.ToString(CultureInfo.InvariantCulture);
+        await client.Admin.CreateTopicAsync(topic, Partitions, (short)replicas, configs);
+        return topic;
+    }
+
+    private static async Task<double> ProduceAsync(OrleansLogClient client, string topic, int size, int count)
+    {
+        var value = new byte[size];
+        new Random(1).NextBytes(value);
+        await using var producer = client.CreateProducer(new ProducerOptions<NoKey, ReadOnlyMemory<byte>>());
+        var record = new ProducerRecord<NoKey, ReadOnlyMemory<byte>>(topic, default, value);
+        await producer.ProduceAsync(record);
+        var watch = Stopwatch.StartNew();
+        for (var i = 0; i < count; i++) await producer.EnqueueAsync(record with { Partition = i / 1000 % Partitions });
+        await producer.FlushAsync();
+        return watch.Elapsed.TotalSeconds;
+    }
+
+    private static double ClientCpuSeconds()
+    {
+        using var self = Process.GetCurrentProcess();
+        return self.TotalProcessorTime.TotalSeconds;
+    }
+}
