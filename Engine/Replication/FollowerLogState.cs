@@ -9,7 +9,8 @@ namespace OrleansLog.Engine.Replication;
 /// <param name="DurableEndOffset">The offset up to which the records count as held.</param>
 /// <param name="Epochs">The latest epochs of its log, the newest first, at most <see cref="MaxEpochs"/>.</param>
 /// <param name="HasMoreEpochs">Whether there are older ones than those.</param>
-/// <param name="DamagedFrom">The first offset that may be damaged; -1 when nothing is known to be.</param>
+/// <param name="DamagedFrom">The first offset that may be damaged or missing; the log's end in a replica that never took part, which
+/// has lost all it had if it was in sync; -1 when nothing is known to be.</param>
 /// <param name="Reason">Why the result is not Ok; otherwise null.</param>
 public sealed record FollowerLogState(
     ReplicaResult Result,

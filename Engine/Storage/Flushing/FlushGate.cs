@@ -6,7 +6,7 @@ namespace OrleansLog.Engine.Storage;
 /// Group commit of one log: who waits for which offset to be durable, and when the next round of fsync is due. All who arrive
 /// while a round runs wait for the next one together, on one completion. Thread-safe.
 /// </summary>
-internal sealed class FlushGate(FlushScheduler scheduler, Func<long> logEndOffset, Func<bool> flushFiles) : IFlushable
+internal sealed class FlushGate(IFlushScheduler scheduler, Func<long> logEndOffset, Func<bool> flushFiles) : IFlushable
 {
     private readonly Lock _gate = new();
     private readonly Func<long> _logEndOffset = logEndOffset;
@@ -35,11 +35,11 @@ internal sealed class FlushGate(FlushScheduler scheduler, Func<long> logEndOffse
             if (_failure is { } failure) return ValueTask.FromException(failure);
             if (_isRunning && nextOffset <= _runningTarget)
             {
-                wait = (_running ??= NewCompletion()).Task;
+                wait = (_running ??= Continuations.NewCompletion()).Task;
             }
             else
             {
-                wait = (_next ??= NewCompletion()).Task;
+                wait = (_next ??= Continuations.NewCompletion()).Task;
                 Want();
             }
         }
@@ -152,8 +152,6 @@ internal sealed class FlushGate(FlushScheduler scheduler, Func<long> logEndOffse
         scheduler.Enqueue(this);
     }
 
-    private static TaskCompletionSource NewCompletion() => new(TaskCreationOptions.RunContinuationsAsynchronously);
-
     // Only asks: a round that was queued meanwhile must not run beside another.
     private sealed class Timed(FlushGate owner) : IFlushable
     {
@@ -166,5 +164,4 @@ internal sealed class FlushGate(FlushScheduler scheduler, Func<long> logEndOffse
             }
         }
     }
-
 }
