@@ -22,6 +22,7 @@ internal sealed class FollowerPush : IDisposable
     private readonly ITimer _highWatermarkTimer;
     private readonly CancellationTokenSource _stopping = new();
     private Task _loop = Task.CompletedTask;
+    private PushSession? _session;
     private int _isTellArmed;
     private volatile bool _mustTell;
 
@@ -71,6 +72,13 @@ internal sealed class FollowerPush : IDisposable
     /// <summary>Ends the pause after failed calls: the node is there.</summary>
     public void RetryNow() => _retry.Set();
 
+    /// <summary>Ends the session, as a failed call does: the follower must be heard of anew before it counts as reachable.</summary>
+    public void Abort()
+    {
+        Volatile.Read(ref _session)?.Fail(new IOException($"Node {NodeId} is said to be down."));
+        _work.Set();
+    }
+
     /// <summary>Ends the loop soon; see <see cref="Completion"/>.</summary>
     public void Stop()
     {
@@ -99,6 +107,7 @@ internal sealed class FollowerPush : IDisposable
         {
             var started = _time.GetTimestamp();
             var session = new PushSession();
+            Volatile.Write(ref _session, session);
             try
             {
                 await RunSessionAsync(session).ConfigureAwait(Continuations.StayOnContext);
@@ -187,7 +196,7 @@ internal sealed class FollowerPush : IDisposable
     {
         try
         {
-            var read = Log.Read(session.NextOffset, Options.MaxRequestBytes);
+            var read = Log.ReadForReplica(session.NextOffset, Options.MaxRequestBytes);
             if (read.Length > 0) return read;
             read.Dispose();
             return null;

@@ -91,10 +91,16 @@ public sealed partial class PartitionFollower
     }
 
     /// <summary>
-    /// Whether this replica may lead as far as its own log tells: it works, nothing of it is known to be damaged or missing. That it
-    /// is in sync is for the stored state to say.
+    /// Whether this replica may lead as far as its own log tells: it works, nothing of it is known to be damaged or missing, and it
+    /// has taken part in a term before, as each in-sync replica has (except before the first term, epoch 0, or as the only replica);
+    /// one that has not was wiped. That it is in sync is for the stored state to say.
     /// </summary>
-    public bool MayLead => _log.Offline is null && !_log.IsClosed && _log.DamagedFrom < 0;
+    public bool MayLead(PartitionState state)
+    {
+        ArgumentNullException.ThrowIfNull(state);
+        var hasTakenPart = state.LeaderEpoch <= 0 || state.Replicas.Count == 1 || _log.FencedEpoch >= 0;
+        return hasTakenPart && _log.Offline is null && !_log.IsClosed && _log.DamagedFrom < 0;
+    }
 
     /// <inheritdoc cref="IReplicaLink.BeginTermAsync"/>
     public Task<FollowerLogState> BeginTermAsync(BeginTermRequest request, CancellationToken cancellationToken = default)
@@ -139,6 +145,23 @@ public sealed partial class PartitionFollower
             (_epoch, _leaderNode) = (epoch, -1);
             OpenSession();
         }
+    }
+
+    /// <summary>
+    /// Reads the whole log in search of damage that nobody has come across; false when there is some. The session ends then, so that
+    /// the leader hears of it and repairs this replica. Takes as long as the disk does, on the caller's thread.
+    /// </summary>
+    /// <exception cref="OrleansLogException">The disk failed, or the log was closed.</exception>
+    public bool Scrub(CancellationToken cancellationToken = default)
+    {
+        if (_log.Scrub(_options.ScrubBytesAtATime, cancellationToken)) return true;
+        lock (_gate)
+        {
+            _log.MarkSuspect(_log.DamagedFrom);
+            OpenSession();
+        }
+
+        return false;
     }
 
     /// <summary>Answers Unavailable from now on; the log stays open and is its owner's.</summary>

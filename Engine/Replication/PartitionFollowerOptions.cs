@@ -12,6 +12,9 @@ public sealed record PartitionFollowerOptions
     /// <summary>How long such a request is kept back at most.</summary>
     public TimeSpan MaxParkedTime { get; init; } = TimeSpan.FromSeconds(1);
 
+    /// <summary>Bytes that a search for damage reads at a time.</summary>
+    public int ScrubBytesAtATime { get; init; } = 1024 * 1024;
+
     /// <summary>
     /// Where the names of sessions begin. No two lives of a replica may share one, so it is drawn at random; a simulation draws it
     /// from its seed.

@@ -45,6 +45,8 @@ public sealed partial class PartitionLeader
             follower.IsDown = true;
         }
 
+        foreach (var push in Volatile.Read(ref _pushes))
+            if (push.NodeId == nodeId) push.Abort();
         RemoveFromIsr(nodeId);
     }
 
@@ -55,6 +57,19 @@ public sealed partial class PartitionLeader
             if (_followers.TryGetValue(nodeId, out var follower)) follower.IsDown = false;
         foreach (var push in Volatile.Read(ref _pushes))
             if (push.NodeId == nodeId) push.RetryNow();
+    }
+
+    /// <summary>
+    /// Reads the whole log in search of damage that nobody has come across; false when there is some, and then it has given way if
+    /// another replica is in sync. Takes as long as the disk does, on the caller's thread.
+    /// </summary>
+    /// <exception cref="OrleansLogException">The disk failed, or the log was closed.</exception>
+    public bool Scrub(CancellationToken cancellationToken = default)
+    {
+        if (_log.Scrub(_options.ScrubBytesAtATime, cancellationToken)) return true;
+        OnOwnDamage(new OrleansLogException(
+            ErrorCode.CorruptMessage, $"Its log is damaged: {string.Join("; ", _log.CorruptRegions.Take(3))}."));
+        return false;
     }
 
     /// <summary>Completes when all that it had going has ended; <see cref="Close()"/> it first.</summary>

@@ -87,6 +87,62 @@ public sealed partial class PartitionLog
     /// <summary>The latest epochs, the newest first, and whether there are more.</summary>
     internal (IReadOnlyList<EpochEntry> Entries, bool HasMore) LatestEpochs(int max) => _epochs.Latest(max);
 
+    /// <summary>
+    /// Reads batches for another replica: as <see cref="Read"/>, and their leader epochs, which no CRC covers, are held against what
+    /// the log knows of its epochs.
+    /// </summary>
+    /// <exception cref="OrleansLogException">As for <see cref="Read"/>.</exception>
+    internal LogRead ReadForReplica(long offset, int maxBytes)
+    {
+        var read = Read(offset, maxBytes);
+        for (var rest = read.Memory.Span; RecordBatchHeader.TryRead(rest, out var header); rest = rest[(int)header.SizeInBytes..])
+        {
+            var epoch = _epochs.EpochOf(header.BaseOffset);
+            if (epoch < 0 || epoch == header.PartitionLeaderEpoch || header.BaseOffset < LogStartOffset) continue;
+            read.Dispose();
+            throw Corrupt(header.BaseOffset, WrongEpoch(header, epoch));
+        }
+
+        return read;
+    }
+
+    /// <summary>
+    /// Reads the whole log once; false when something of it is damaged, which <see cref="DamagedFrom"/> tells from then on.
+    /// </summary>
+    /// <exception cref="OrleansLogException">The disk failed, or the log was closed.</exception>
+    internal bool Scrub(int bytesAtATime, CancellationToken cancellationToken)
+    {
+        for (var offset = LogStartOffset; offset < LogEndOffset;)
+        {
+            cancellationToken.ThrowIfCancellationRequested();
+            try
+            {
+                using var read = ReadForReplica(offset, bytesAtATime);
+                if (read.Length == 0) return true;
+                offset = read.NextOffset;
+            }
+            catch (OrleansLogException failure) when (failure.Error == ErrorCode.CorruptMessage)
+            {
+                return false;
+            }
+            catch (OrleansLogException failure) when (failure.Error == ErrorCode.OffsetOutOfRange)
+            {
+                // Deleted or truncated meanwhile.
+                offset = Math.Max(offset, LogStartOffset);
+            }
+        }
+
+        return true;
+    }
+
+    private CorruptRegion WrongEpoch(in RecordBatchHeader header, int epoch)
+    {
+        var segment = _segments[FloorOf(_segments, header.BaseOffset)];
+        return new CorruptRegion(
+            segment.LogPath, header.BaseOffset - segment.BaseOffset, header.SizeInBytes, header.BaseOffset, header.NextOffset,
+            $"a batch of leader epoch {header.PartitionLeaderEpoch} where epoch {epoch} was");
+    }
+
     private void KeepReplica(ReplicaState state) => Guarded("Writing the replica's state", () =>
     {
         _fileSystem.WriteAllBytesDurably(Path.Combine(_directory, ReplicaStateFile.FileName), ReplicaStateFile.Format(state));
