@@ -8,4 +8,10 @@ public sealed class SiloOptions
 
     /// <summary>The port for other silos, 1 to 65535.</summary>
     public int SiloPort { get; set; } = 11111;
+
+    /// <summary>
+    /// The address to listen on; null for the loopback address where <c>AdvertisedHost</c> is of this machine alone, and for all
+    /// addresses of the machine otherwise.
+    /// </summary>
+    public string? ListenAddress { get; set; }
 }

@@ -9,6 +9,7 @@ using Microsoft.Extensions.Logging.Console;
 using Microsoft.Extensions.Options;
 using Orleans.Configuration;
 using OrleansLog.Grains;
+using OrleansLog.Grains.Hosting;
 
 namespace OrleansLog.Silo;
 
@@ -24,21 +25,23 @@ internal static class SiloProgram
     /// <summary>Starts the silo, says where it is, and runs until SIGTERM, SIGINT or Ctrl+C.</summary>
     public static async Task<int> RunAsync(string[] args, TextWriter output, TextWriter errors)
     {
-        var ports = new SiloOptions();
+        SiloEndpoints? endpoints = null;
         try
         {
             var settings = SiloSettings.Load(args);
-            ports = SiloSettings.Check(settings);
-            Ports.CheckFree(ports);
+            (var log, endpoints) = SiloSettings.Check(settings);
+            Ports.CheckFree(endpoints);
             var progress = new StartupProgress();
-            using var host = Build(settings, ports, progress);
+            using var host = Build(settings, log, endpoints, progress);
             await host.StartAsync();
             progress.IsStarted = true;
-            await output.WriteLineAsync(Describe(host.Services, ports));
+            await output.WriteLineAsync(Describe(host.Services, endpoints));
             await host.WaitForShutdownAsync();
-            return 0;
+            if (host.Services.GetRequiredService<INodeIdentity>().Lost is not { IsCompleted: true } lost) return 0;
+            await errors.WriteLineAsync($"OrleansLog has stopped: {await lost}.");
+            return CannotStart;
         }
-        catch (Exception e) when (StartupFaults.Explain(e, ports) is { } reason)
+        catch (Exception e) when (StartupFaults.Explain(e, endpoints) is { } reason)
         {
             await errors.WriteLineAsync($"OrleansLog cannot start: {reason}");
             return CannotStart;
@@ -50,16 +53,20 @@ internal static class SiloProgram
         }
     }
 
-    private static IHost Build(IConfigurationRoot settings, SiloOptions ports, StartupProgress progress)
+    private static IHost Build(
+        IConfigurationRoot settings, OrleansLogOptions log, SiloEndpoints endpoints, StartupProgress progress)
     {
         // None of the usual defaults: they watch files and read settings that this program checks by itself.
         var builder = new HostApplicationBuilder(new HostApplicationBuilderSettings { DisableDefaults = true });
         builder.Configuration.AddConfiguration(settings);
         AddLogging(builder.Logging, settings, progress);
         builder.Services.Configure<HostOptions>(options => options.ShutdownTimeout = TimeSpan.FromSeconds(60));
-        builder.UseOrleans(silo => silo
-            .UseLocalhostClustering(ports.SiloPort, ports.GatewayPort)
-            .AddOrleansLog());
+        builder.UseOrleans(silo =>
+        {
+            if (log.Metadata.EffectiveProvider == MetadataStoreProvider.PostgreSql) silo.UsePostgresClustering();
+            else silo.UseLocalhostClustering(primarySiloEndpoint: new IPEndPoint(endpoints.Advertised, endpoints.SiloPort));
+            silo.Configure<EndpointOptions>(endpoints.Apply).AddOrleansLog();
+        });
         return builder.Build();
     }
 
@@ -79,14 +86,18 @@ internal static class SiloProgram
             new QuietStart(ActivatorUtilities.CreateInstance<ConsoleLoggerProvider>(services), progress));
     }
 
-    private static string Describe(IServiceProvider services, SiloOptions ports)
+    private static string Describe(IServiceProvider services, SiloEndpoints endpoints)
     {
-        var endpoints = services.GetRequiredService<IOptions<EndpointOptions>>().Value;
-        var data = Path.GetFullPath(services.GetRequiredService<IOptions<OrleansLogOptions>>().Value.DataDirectory);
+        var log = services.GetRequiredService<IOptions<OrleansLogOptions>>().Value;
+        var node = services.GetRequiredService<LocalNode>();
         var version = typeof(SiloProgram).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()!
             .InformationalVersion.Split('+')[0];
-        var gateway = new IPEndPoint(endpoints.AdvertisedIPAddress ?? IPAddress.Loopback, ports.GatewayPort);
+        var part = log.Metadata.EffectiveProvider == MetadataStoreProvider.PostgreSql
+            ? string.Create(CultureInfo.InvariantCulture, $", as node {node.NodeId} of cluster {node.ClusterId}")
+            : string.Empty;
         return string.Create(
-            CultureInfo.InvariantCulture, $"OrleansLog {version} serves clients on {gateway} and keeps its data in {data}");
+            CultureInfo.InvariantCulture,
+            $"OrleansLog {version} serves clients on {endpoints.Gateway} and keeps its data in "
+            + $"{Path.GetFullPath(log.DataDirectory)}{part}");
     }
 }

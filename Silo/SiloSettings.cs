@@ -46,11 +46,11 @@ internal static class SiloSettings
         return settings;
     }
 
-    /// <summary>Checks the values of all settings before anything is begun, and returns the ports.</summary>
-    /// <exception cref="StartupException">A port is no port, or both are the same.</exception>
+    /// <summary>Checks the values of all settings before anything is begun.</summary>
+    /// <exception cref="StartupException">A port is no port, both are the same, or a host has no address.</exception>
     /// <exception cref="OptionsValidationException">A setting of the log is out of its bounds.</exception>
     /// <exception cref="InvalidOperationException">A value is of the wrong type.</exception>
-    public static SiloOptions Check(IConfiguration settings)
+    public static (OrleansLogOptions Log, SiloEndpoints Endpoints) Check(IConfiguration settings)
     {
         var log = new OrleansLogOptions();
         settings.GetSection(Section).Bind(log);
@@ -68,7 +68,7 @@ internal static class SiloSettings
                 + "give them different ports.");
         }
 
-        return options;
+        return (log, SiloEndpoints.Resolve(options, log.AdvertisedHost));
     }
 
     private static void CheckPort(string name, int port)

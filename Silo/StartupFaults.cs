@@ -8,7 +8,7 @@ namespace OrleansLog.Silo;
 internal static class StartupFaults
 {
     /// <summary>What to tell the user of a failed start; null when it is a defect and the whole exception must be seen.</summary>
-    public static string? Explain(Exception failure, SiloOptions ports)
+    public static string? Explain(Exception failure, SiloEndpoints? endpoints)
     {
         foreach (var cause in Causes(failure))
         {
@@ -24,7 +24,7 @@ internal static class StartupFaults
                     when e.Message.StartsWith("Failed to convert configuration value", StringComparison.Ordinal):
                     return $"{e.Message} {inner.Message}";
                 case SocketException { SocketErrorCode: SocketError.AddressAlreadyInUse } e:
-                    return Ports.FindTaken(ports) ?? e.Message;
+                    return (endpoints is null ? null : Ports.FindTaken(endpoints)) ?? e.Message;
             }
         }
 

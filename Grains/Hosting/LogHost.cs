@@ -9,7 +9,11 @@ namespace OrleansLog.Grains.Hosting;
 /// Holds the log manager, and with it the lock of the data directory, from the silo's first breath to its last. Thread-safe.
 /// </summary>
 internal sealed class LogHost(
-    IOptions<OrleansLogOptions> options, LocalNode localNode, TimeProvider time, ILogger<LogManager> logger)
+    IOptions<OrleansLogOptions> options,
+    INodeIdentity identity,
+    LocalNode localNode,
+    TimeProvider time,
+    ILogger<LogManager> logger)
     : ILifecycleParticipant<ISiloLifecycle>, IAsyncDisposable
 {
     private LogManager? _manager;
@@ -30,22 +34,25 @@ internal sealed class LogHost(
     public async ValueTask DisposeAsync()
     {
         if (Interlocked.Exchange(ref _manager, null) is { } manager) await manager.DisposeAsync();
+        await identity.ReleaseAsync();
     }
 
     private async Task OpenAsync(CancellationToken cancellation)
     {
         var path = Path.GetFullPath(options.Value.DataDirectory);
+        var fileSystem = new PhysicalFileSystem();
         try
         {
+            var (clusterId, nodeId) = await identity.DecideAsync(DataDirectory.ReadIdentity(fileSystem, path), cancellation);
             _manager = await LogManager.OpenAsync(
                 new LogManagerOptions
                 {
                     DataDirectory = path,
-                    ClusterId = options.Value.ClusterId,
-                    NodeId = options.Value.NodeId,
+                    ClusterId = clusterId,
+                    NodeId = nodeId,
                     RetentionInterval = options.Value.RetentionCheckInterval,
                 },
-                new PhysicalFileSystem(),
+                fileSystem,
                 time,
                 logger,
                 cancellation);

@@ -3,12 +3,15 @@ using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Options;
 using Orleans.Runtime.Hosting;
+using Orleans.Runtime.MembershipService.SiloMetadata;
 using OrleansLog.Grains.Groups;
 using OrleansLog.Grains.Hosting;
 using OrleansLog.Grains.Interfaces.Transport;
 using OrleansLog.Grains.Options;
 using OrleansLog.Grains.Partitions;
+using OrleansLog.Grains.Placement;
 using OrleansLog.Grains.Storage;
+using OrleansLog.Grains.Storage.Postgres;
 using OrleansLog.Grains.Storage.Sqlite;
 using OrleansLog.Grains.Topics;
 
@@ -38,7 +41,8 @@ public static class OrleansLogSiloBuilderExtensions
         services.AddSingleton<TopicDefaults>();
         services.AddSingleton<LogHost>();
         services.AddSingleton<ILifecycleParticipant<ISiloLifecycle>>(provider => provider.GetRequiredService<LogHost>());
-        services.AddGrainStorage(MetadataStorage.Name, (provider, _) => CreateMetadataStorage(provider));
+        AddNodeDirectory(builder);
+        AddMetadata(services);
         services.AddSingleton<OpenLogs>();
         services.AddSingleton<PartitionOpener>();
         services.AddSingleton<ProduceBudget>();
@@ -52,13 +56,37 @@ public static class OrleansLogSiloBuilderExtensions
         return builder;
     }
 
-    private static MetadataStorage CreateMetadataStorage(IServiceProvider services)
+    private static void AddNodeDirectory(ISiloBuilder builder)
+    {
+        var entries = new Dictionary<string, string>();
+        builder.UseSiloMetadata(entries);
+        builder.Services.AddSingleton<ILifecycleParticipant<ISiloLifecycle>>(
+            provider => ActivatorUtilities.CreateInstance<NodeMetadata>(provider, entries));
+        builder.Services.AddSingleton<NodeDirectory>();
+        builder.Services.AddSingleton<ILifecycleParticipant<ISiloLifecycle>>(
+            provider => provider.GetRequiredService<NodeDirectory>());
+    }
+
+    // Which database it is, the options say, and those are read when the silo is built.
+    private static void AddMetadata(IServiceCollection services)
+    {
+        services.AddSingleton(CreateDatabase);
+        services.AddGrainStorage(
+            MetadataStorage.Name,
+            static (provider, _) => new MetadataStorage(provider, provider.GetRequiredService<MetadataDatabase>()));
+        services.AddSingleton<INodeIdentity>(static provider =>
+            provider.GetRequiredService<MetadataDatabase>() is PostgresDatabase postgres
+                ? ActivatorUtilities.CreateInstance<ClusterRegistry>(provider, postgres)
+                : ActivatorUtilities.CreateInstance<EmbeddedIdentity>(provider));
+    }
+
+    private static MetadataDatabase CreateDatabase(IServiceProvider services)
     {
         var options = services.GetRequiredService<IOptions<OrleansLogOptions>>().Value;
-        return options.Metadata.Provider switch
+        return options.Metadata.EffectiveProvider switch
         {
-            MetadataStoreProvider.Sqlite => new MetadataStorage(
-                services, new SqliteDataSource(SqliteConnectionString(options)), MetadataStorage.SqliteInvariant),
+            MetadataStoreProvider.Sqlite => new SqliteDatabase(SqliteConnectionString(options)),
+            MetadataStoreProvider.PostgreSql => new PostgresDatabase(options.Metadata.ConnectionString!),
             var other => throw new NotSupportedException($"There is no metadata store '{other}'."),
         };
     }

@@ -1,6 +1,6 @@
-using System.Data.Common;
 using Microsoft.Data.Sqlite;
 using Microsoft.Extensions.Options;
+using Npgsql;
 using OrleansLog.Engine.Storage;
 using OrleansLog.Records;
 
@@ -55,25 +55,51 @@ internal sealed class OrleansLogOptionsValidator : IValidateOptions<OrleansLogOp
     private static void CheckMetadata(List<string> faults, MetadataStoreOptions metadata)
     {
         var setting = Setting(nameof(OrleansLogOptions.Metadata) + ":");
-        if (!Enum.IsDefined(metadata.Provider))
+        if (metadata.Provider is { } provider && !Enum.IsDefined(provider))
         {
             faults.Add($"{setting}{nameof(metadata.Provider)} is {metadata.Provider}; it must be one of "
                 + string.Join(", ", Enum.GetNames<MetadataStoreProvider>()) + ".");
+            return;
+        }
+
+        if (metadata.StartTimeout < TimeSpan.Zero || metadata.StartTimeout > TimeSpan.FromDays(1))
+        {
+            faults.Add(FormattableString.Invariant(
+                $"{setting}{nameof(metadata.StartTimeout)} is {metadata.StartTimeout}; set it to a value from 00:00:00 to 1.00:00:00."));
+        }
+
+        var isPostgres = metadata.EffectiveProvider == MetadataStoreProvider.PostgreSql;
+        if (isPostgres && metadata.ConnectionString is null)
+        {
+            faults.Add($"{setting}{nameof(metadata.ConnectionString)} is missing; give the database as "
+                + "'Host=<host>;Username=<user>;Password=<password>;Database=<database>'.");
         }
 
         if (metadata.ConnectionString is null) return;
         try
         {
-            DbConnectionStringBuilder builder = new SqliteConnectionStringBuilder(metadata.ConnectionString);
-            if (builder is SqliteConnectionStringBuilder { DataSource: "" or ":memory:" })
-            {
-                faults.Add($"{setting}{nameof(metadata.ConnectionString)} names no file; give it one as 'Data Source=<file>', "
-                    + "or leave it out for metadata.db in the data directory.");
-            }
+            if (isPostgres) CheckPostgres(faults, setting, metadata.ConnectionString);
+            else CheckSqlite(faults, setting, metadata.ConnectionString);
         }
         catch (ArgumentException e)
         {
-            faults.Add($"{setting}{nameof(metadata.ConnectionString)} is not a connection string of SQLite: {e.Message}");
+            faults.Add($"{setting}{nameof(metadata.ConnectionString)} is not a connection string of "
+                + $"{(isPostgres ? "PostgreSQL" : "SQLite")}: {e.Message}");
+        }
+    }
+
+    private static void CheckPostgres(List<string> faults, string setting, string connectionString)
+    {
+        if (string.IsNullOrWhiteSpace(new NpgsqlConnectionStringBuilder(connectionString).Host))
+            faults.Add($"{setting}{nameof(MetadataStoreOptions.ConnectionString)} names no host; give it one as 'Host=<host>'.");
+    }
+
+    private static void CheckSqlite(List<string> faults, string setting, string connectionString)
+    {
+        if (new SqliteConnectionStringBuilder(connectionString).DataSource is "" or ":memory:")
+        {
+            faults.Add($"{setting}{nameof(MetadataStoreOptions.ConnectionString)} names no file; give it one as "
+                + "'Data Source=<file>', or leave it out for metadata.db in the data directory.");
         }
     }
 

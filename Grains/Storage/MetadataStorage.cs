@@ -5,13 +5,11 @@ using Orleans.Configuration;
 using Orleans.Serialization.Serializers;
 using Orleans.Storage;
 using OrleansLog.Grains.Hosting;
-using OrleansLog.Grains.Storage.Sqlite;
-using OrleansLog.Records;
 
 namespace OrleansLog.Grains.Storage;
 
 /// <summary>
-/// The grain storage named <see cref="Name"/>: Orleans' ADO.NET provider, with what it lacks for SQLite and for topic names.
+/// The grain storage named <see cref="Name"/>: Orleans' ADO.NET provider, with what it lacks for SQLite, for topic names and for a database that restarts.
 /// <list type="bullet">
 /// <item>SQLite's calls block, so they run on the thread pool and not in a grain's turn; writers queue here, where waiting is
 /// free, and not inside SQLite, where it is polling.</item>
@@ -20,29 +18,26 @@ namespace OrleansLog.Grains.Storage;
 /// <item>A failure of the database is a <c>KafkaStorageError</c>, which a client can read.</item>
 /// </list>
 /// </summary>
-internal sealed class MetadataStorage : IGrainStorage, ILifecycleParticipant<ISiloLifecycle>, IDisposable
+internal sealed class MetadataStorage : IGrainStorage, ILifecycleParticipant<ISiloLifecycle>
 {
     /// <summary>The name under which grains ask for this storage.</summary>
     public const string Name = "OrleansLog";
-
-    /// <summary>The ADO.NET provider's name for SQLite; it loads Microsoft.Data.Sqlite for it.</summary>
-    public const string SqliteInvariant = "System.Data.SQLite";
 
     // Rows belong to the data directory and not to what an application happens to call its Orleans service.
     private const string ServiceId = "OrleansLog";
 
     private readonly AdoNetGrainStorage _inner;
-    private readonly DbDataSource _source;
+    private readonly MetadataDatabase _database;
     private readonly Gate _writer = new();
 
-    /// <summary>The storage on the database that <paramref name="source"/> opens; owns the source.</summary>
-    public MetadataStorage(IServiceProvider services, DbDataSource source, string invariant)
+    /// <summary>The storage in <paramref name="database"/>.</summary>
+    public MetadataStorage(IServiceProvider services, MetadataDatabase database)
     {
-        _source = source;
+        _database = database;
         var options = new AdoNetGrainStorageOptions
         {
-            DataSource = source,
-            Invariant = invariant,
+            DataSource = database.Source,
+            Invariant = database.Invariant,
             InitStage = LogStage.MetadataStore + 1,
             GrainStorageSerializer = new StateSerializer(),
             DeleteStateOnClear = true,
@@ -61,40 +56,45 @@ internal sealed class MetadataStorage : IGrainStorage, ILifecycleParticipant<ISi
         observer.Subscribe(
             nameof(MetadataStorage),
             LogStage.MetadataStore,
-            cancellation => Guard("be opened", () => Task.Run(() => SqliteSchema.Ensure(_source), cancellation)));
+            cancellation => _database.GuardAsync("be opened", () => _database.EnsureSchemaAsync(cancellation)));
         _inner.Participate(observer);
     }
 
     /// <inheritdoc/>
     public Task ReadStateAsync<T>(string stateName, GrainId grainId, IGrainState<T> grainState) =>
-        Guard("be read", () => Task.Run(() => _inner.ReadStateAsync(stateName, KeyOf(grainId), grainState)));
+        _database.GuardAsync("be read", () => ReadAsync(() => _inner.ReadStateAsync(stateName, KeyOf(grainId), grainState)));
 
     /// <inheritdoc/>
     public Task WriteStateAsync<T>(string stateName, GrainId grainId, IGrainState<T> grainState) =>
-        Guard("be written", () => OneWriter(() => _inner.WriteStateAsync(stateName, KeyOf(grainId), grainState)));
+        _database.GuardAsync("be written", () => WriteAsync(() => _inner.WriteStateAsync(stateName, KeyOf(grainId), grainState)));
 
     /// <inheritdoc/>
     public Task ClearStateAsync<T>(string stateName, GrainId grainId, IGrainState<T> grainState) =>
-        Guard("be written", () => OneWriter(() => _inner.ClearStateAsync(stateName, KeyOf(grainId), grainState)));
+        _database.GuardAsync("be written", () => WriteAsync(() => _inner.ClearStateAsync(stateName, KeyOf(grainId), grainState)));
 
-    /// <inheritdoc/>
-    public void Dispose() => _source.Dispose();
+    // No database of ours keeps a zero character in a text, and the name of nothing has one.
+    private static GrainId KeyOf(GrainId grainId) =>
+        GrainId.Create(grainId.Type, "/" + grainId.Key.ToString()!.Replace("\0", "\u2400", StringComparison.Ordinal));
 
-    private static GrainId KeyOf(GrainId grainId) => GrainId.Create(grainId.Type, "/" + grainId.Key.ToString());
-
-    private Task OneWriter(Func<Task> write) => _writer.RunAsync(() => Task.Run(write));
-
-    private async Task Guard(string what, Func<Task> action)
+    private async Task ReadAsync(Func<Task> read)
     {
+        if (_database.IsBlocking)
+        {
+            await Task.Run(read);
+            return;
+        }
+
         try
         {
-            await action().ConfigureAwait(false);
+            await read();
         }
-        catch (DbException e)
+        catch (DbException e) when (e.IsTransient)
         {
-            using var connection = _source.CreateConnection();
-            throw new OrleansLogException(
-                ErrorCode.KafkaStorageError, $"The metadata store '{connection.DataSource}' cannot {what}: {e.Message}", e);
+            // The connection may have been one of before the database's restart; then so are all others, and this one is new.
+            await read();
         }
     }
+
+    // A write is never done twice: nobody knows what became of the first.
+    private Task WriteAsync(Func<Task> write) => _database.IsBlocking ? _writer.RunAsync(() => Task.Run(write)) : write();
 }

@@ -16,6 +16,7 @@ public sealed class MetadataStorageTests : IAsyncLifetime, IDisposable
     private static readonly GrainId Grain = GrainId.Create("topic", "orders");
     private readonly TemporaryDirectory _folder = new();
     private ServiceProvider _services = null!;
+    private SqliteDatabase _database = null!;
     private MetadataStorage _storage = null!;
 
     public async Task InitializeAsync()
@@ -26,7 +27,7 @@ public sealed class MetadataStorageTests : IAsyncLifetime, IDisposable
 
     public async Task DisposeAsync()
     {
-        _storage.Dispose();
+        _database.Dispose();
         await _services.DisposeAsync();
     }
 
@@ -40,7 +41,6 @@ public sealed class MetadataStorageTests : IAsyncLifetime, IDisposable
         Assert.Equal("1", written.ETag);
         Assert.True(written.RecordExists);
 
-        _storage.Dispose();
         _storage = await OpenAsync();
         var read = await ReadAsync();
         Assert.True(read.RecordExists);
@@ -181,8 +181,8 @@ public sealed class MetadataStorageTests : IAsyncLifetime, IDisposable
     public async Task A_file_that_is_no_database_is_refused_with_its_name()
     {
         await File.WriteAllTextAsync(_folder.File("other.db"), new string('x', 5000));
-        using var storage = new MetadataStorage(
-            _services, new SqliteDataSource($"Data Source={_folder.File("other.db")}"), MetadataStorage.SqliteInvariant);
+        using var database = new SqliteDatabase($"Data Source={_folder.File("other.db")}");
+        var storage = new MetadataStorage(_services, database);
         var error = await Assert.ThrowsAsync<OrleansLogException>(() => new TestLifecycle().StartAsync(storage));
         Assert.Equal(ErrorCode.KafkaStorageError, error.Error);
         Assert.Contains("other.db", error.Message, StringComparison.Ordinal);
@@ -201,7 +201,9 @@ public sealed class MetadataStorageTests : IAsyncLifetime, IDisposable
 
     private async Task<MetadataStorage> OpenAsync()
     {
-        var storage = new MetadataStorage(_services, new SqliteDataSource(ConnectionString), MetadataStorage.SqliteInvariant);
+        _database?.Dispose();
+        _database = new SqliteDatabase(ConnectionString);
+        var storage = new MetadataStorage(_services, _database);
         await new TestLifecycle().StartAsync(storage);
         return storage;
     }

@@ -56,6 +56,27 @@ public sealed class DataDirectory : IDisposable
         }
     }
 
+    /// <summary>Whose data a directory holds, without locking it; null when it holds nobody's yet.</summary>
+    /// <exception cref="OrleansLogException">KafkaStorageError: its owner cannot be read.</exception>
+    /// <exception cref="IOException">The file cannot be read.</exception>
+    public static DataDirectoryIdentity? ReadIdentity(IFileSystem fileSystem, string path)
+    {
+        ArgumentNullException.ThrowIfNull(fileSystem);
+        ArgumentException.ThrowIfNullOrEmpty(path);
+        var file = System.IO.Path.Combine(path, MetaProperties.FileName);
+        return fileSystem.FileExists(file) ? MetaProperties.Parse(fileSystem.ReadAllBytes(file), file) : null;
+    }
+
+    /// <summary>A new random cluster id, in Kafka's form.</summary>
+    public static string NewClusterId()
+    {
+        string id;
+        // Kafka, too, avoids ids with a leading dash: command lines take them for options.
+        do id = Base64Url.EncodeToString(Guid.NewGuid().ToByteArray());
+        while (id[0] == '-');
+        return id;
+    }
+
     /// <summary>Lets go of the directory.</summary>
     public void Dispose() => _lock.Dispose();
 
@@ -119,13 +140,4 @@ public sealed class DataDirectory : IDisposable
             CultureInfo.InvariantCulture,
             $"Data directory '{path}' belongs to {what} '{found}', but this is {what} '{expected}'. "
             + $"Use another directory, or start the {what} that it belongs to."));
-
-    private static string NewClusterId()
-    {
-        string id;
-        // Kafka, too, avoids ids with a leading dash: command lines take them for options.
-        do id = Base64Url.EncodeToString(Guid.NewGuid().ToByteArray());
-        while (id[0] == '-');
-        return id;
-    }
 }

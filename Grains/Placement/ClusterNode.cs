@@ -1,0 +1,11 @@
+namespace OrleansLog.Grains.Placement;
+
+/// <summary>A node of the cluster that runs, as it describes itself.</summary>
+/// <param name="NodeId">Its stable number.</param>
+/// <param name="Silo">The silo it is at the moment; another one after a restart.</param>
+/// <param name="IsActive">Whether it takes new work; a node that joins or leaves does not, but can still be reached.</param>
+/// <param name="Rack">Its rack; null when none is configured.</param>
+/// <param name="KafkaEndpoint">Where its Kafka listener is, as host:port; null when it has none.</param>
+/// <param name="HttpEndpoint">Where its health and console are, as host:port; null when it has none.</param>
+internal sealed record ClusterNode(
+    int NodeId, SiloAddress Silo, bool IsActive, string? Rack, string? KafkaEndpoint, string? HttpEndpoint);
