@@ -162,7 +162,8 @@ internal sealed class FollowerPush : IDisposable
     {
         var isLoss = follower.DamagedFrom >= 0 || alignment.Offset < _leader.HighWatermark
             || alignment.Alignment == ReplicaAlignment.Restart;
-        if (isLoss) await _leader.RemoveFromIsrAsync(NodeId).ConfigureAwait(Continuations.StayOnContext);
+        // A partition that is new has nothing to lose: its first followers are as empty as its leader was.
+        if (isLoss && !_leader.HasCommittedNothing) await _leader.RemoveFromIsrAsync(NodeId).ConfigureAwait(Continuations.StayOnContext);
     }
 
     private async Task PushAsync(PushSession session)

@@ -80,6 +80,9 @@ public sealed partial class PartitionLeader
         return Task.WhenAll([.. pushes.Select(push => push.Completion), _isrLoop]);
     }
 
+    /// <summary>Whether this is the first leader that the partition ever had, and nothing was committed yet.</summary>
+    internal bool HasCommittedNothing => State.LeaderEpoch == 0 && _epochStart == 0 && _commit.Offset == 0;
+
     internal bool IsCounted(int nodeId)
     {
         lock (_stateGate) return Array.Exists(_counted, follower => follower.NodeId == nodeId);
