@@ -1,8 +1,10 @@
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
+using Orleans.GrainDirectory;
 using OrleansLog.Engine.Replication;
 using OrleansLog.Grains.Hosting;
 using OrleansLog.Grains.Interfaces;
+using OrleansLog.Grains.Placement;
 using OrleansLog.Records;
 
 namespace OrleansLog.Grains.Partitions;
@@ -12,23 +14,30 @@ namespace OrleansLog.Grains.Partitions;
 /// hands requests to <see cref="PartitionLeader"/>. Appends run on the grain's turns, one after the other; whatever reads the
 /// disk runs on the thread pool, so that no append waits for it.
 /// </summary>
+[PartitionLeaderPlacement, GrainDirectory(NodeBoundDirectory.Name)]
 internal sealed partial class PartitionGrain(
     PartitionOpener opener,
     OpenLogs logs,
+    LocalNode node,
+    LeaderHints hints,
+    Topics.TopicCopies topics,
     ProduceBudget budget,
     SiloStopping stopping,
     Topics.TopicDefaults defaults,
     IOptions<OrleansLogOptions> options,
     TimeProvider time,
-    [PersistentState("partition", Storage.MetadataStorage.Name)] IPersistentState<PartitionOffice> storage,
+    [PersistentState(StoredOffices.StateName, Storage.MetadataStorage.Name)] IPersistentState<PartitionOffice> storage,
     ILogger<PartitionGrain> logger) : Grain, IPartitionGrain
 {
     private static readonly TimeSpan RetryAfterFailure = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan HandOverPatience = TimeSpan.FromSeconds(5);
     private TopicPartition _partition;
     private Storage.Durable<PartitionOffice> _office = null!;
     private Task<OpenPartition>? _opening;
     private OpenPartition? _open;
     private long? _failedAt;
+    private bool _isStale;
+    private bool _isDeleted;
 
     /// <inheritdoc/>
     public override Task OnActivateAsync(CancellationToken cancellationToken)
@@ -130,23 +139,84 @@ internal sealed partial class PartitionGrain(
     }
 
     /// <inheritdoc/>
+    public async Task<int> Lead() => (await OpenAsync()).Leader.State.Leader;
+
+    /// <inheritdoc/>
+    public async Task<int> HandOver(int? successor)
+    {
+        var own = node.NodeId;
+        if (_open is not { Leader.IsClosed: false } open || successor == own) return _office.Value.Leader;
+        var chosen = await open.Leader.ResignAsync(successor, HandOverPatience);
+        try
+        {
+            await _office.UpdateAsync(before =>
+                before.LeaderEpoch == open.Leader.State.LeaderEpoch
+                && LeaderElection.HandOver(before.ToState(), chosen) is { } next
+                    ? before.With(next)
+                    : before);
+        }
+        catch (OrleansLogException)
+        {
+            // The store failed, and may have carried it out all the same: only what it says now tells.
+            _isStale = true;
+            open.Leader.Close();
+            throw;
+        }
+
+        var leader = _office.Value.Leader;
+        if (leader == own)
+        {
+            open.Leader.Resume();
+            return own;
+        }
+
+        hints.Note(_partition, leader, _office.Value.LeaderEpoch);
+        LogHandedOver(_partition, own, leader);
+        await CloseAsync();
+        DeactivateOnIdle();
+        return leader;
+    }
+
+    /// <inheritdoc/>
     public async Task ApplyConfig(TopicDescription topic)
     {
         ArgumentNullException.ThrowIfNull(topic);
+        topics.Note(topic);
         // One that is being opened may have read the configuration before it changed.
         if (_opening is not null) await _opening.ContinueWith(_ => { }, TaskScheduler.Current);
         if (_open is null) DeactivateOnIdle();
-        else _open.Lease.Log.UpdateConfig(defaults.ConfigOf(topic.Overrides));
+        else _open.Log.UpdateConfig(defaults.ConfigOf(topic.Overrides));
+        await ForEachFollowerAsync(replica => replica.ApplyConfig(topic));
     }
 
     /// <inheritdoc/>
     public async Task Delete()
     {
         await RefuseWhileTheTopicIsThere();
+        _isDeleted = true;
+        topics.Forget(_partition.Topic);
         await CloseAsync();
+        await ForEachFollowerAsync(replica => replica.Delete());
         await logs.DeleteAsync(_partition);
         if (_office.Exists) await _office.ClearAsync();
         DeactivateOnIdle();
+    }
+
+    /// <summary>Calls the other replicas. One that cannot be reached catches up by itself when it is back.</summary>
+    private async Task ForEachFollowerAsync(Func<IReplicaGrain, Task> action)
+    {
+        foreach (var other in _office.Value.Replicas)
+        {
+            if (other == node.NodeId) continue;
+            try
+            {
+                await action(GrainFactory.GetReplica(_partition, other));
+            }
+            catch (Exception e) when (e is not OutOfMemoryException)
+            {
+                LogFollowerNotTold(_partition, other, e.Message);
+            }
+        }
     }
 
     private async Task<FetchOutcome> ReadAsync(PartitionLeader leader, FetchRequest request, CancellationToken cancellationToken)
@@ -176,12 +246,13 @@ internal sealed partial class PartitionGrain(
     /// <summary>The open partition, opened if need be; all who come while it is being opened share the one attempt.</summary>
     /// <exception cref="OrleansLogException">See <see cref="PartitionOpener.OpenAsync"/>.</exception>
     private ValueTask<OpenPartition> OpenAsync() =>
-        _open is { } open && open.Lease.Log.Offline is null ? new(open) : new(OpenSlowlyAsync());
+        _open is { } open && open.Log.Offline is null && !open.Leader.IsClosed ? new(open) : new(OpenSlowlyAsync());
 
     private async Task<OpenPartition> OpenSlowlyAsync()
     {
+        if (_isDeleted) throw new OrleansLogException(ErrorCode.UnknownTopicOrPartition, $"{_partition} has been deleted.");
         if (_open is { } failed) await LeaveFailedAsync(failed);
-        var opening = _opening ??= opener.OpenAsync(_partition, _office);
+        var opening = _opening ??= OpenNowAsync();
         try
         {
             var open = await opening;
@@ -189,6 +260,7 @@ internal sealed partial class PartitionGrain(
             {
                 _opening = null;
                 _open = open;
+                _ = WatchAsync(open); // logs what goes wrong
             }
 
             return open;
@@ -204,13 +276,55 @@ internal sealed partial class PartitionGrain(
         }
     }
 
+    private async Task<OpenPartition> OpenNowAsync()
+    {
+        // What was read when this was activated may be out of date once others may have taken office.
+        if (_isStale) await _office.RefreshAsync();
+        _isStale = true;
+        return await opener.OpenAsync(_partition, _office);
+    }
+
+    /// <summary>
+    /// Waits for the end of the office. One that ended by itself is another replica's to have: if this one's log is damaged or its
+    /// disk failed, that is stored here; and calls are sent there from then on.
+    /// </summary>
+    private async Task WatchAsync(OpenPartition open)
+    {
+        try
+        {
+            var end = await open.Leader.Ended;
+            if (end.Reason == LeaderEndReason.Closed || !ReferenceEquals(_open, open)) return;
+            LogEnded(_partition, end.Message);
+            var successor = -1;
+            if (end.Reason is LeaderEndReason.Damaged or LeaderEndReason.Offline && open.Leader.State.Replicas.Count > 1)
+                successor = await opener.GiveUpAsync(_partition, _office);
+            if (end.Reason == LeaderEndReason.Fenced) hints.Forget(_partition);
+            else if (successor < 0) return; // the next call tries again here
+            if (ReferenceEquals(_open, open)) await CloseAsync();
+            DeactivateOnIdle();
+            if (successor >= 0) await GrainFactory.GetPartition(_partition).Lead();
+        }
+        catch (Exception e) when (e is not OutOfMemoryException)
+        {
+            LogEndFailed(e, _partition);
+            DeactivateOnIdle();
+        }
+    }
+
     /// <summary>
     /// A log that the disk failed is opened anew once the cause may be gone (a full disk was given room), but not with every
     /// request.
     /// </summary>
     private async Task LeaveFailedAsync(OpenPartition failed)
     {
-        var offline = failed.Lease.Log.Offline!;
+        if (failed.Log.Offline is not { } offline)
+        {
+            // Its office ended; whose it is now, the store says.
+            _open = null;
+            await failed.CloseAsync();
+            return;
+        }
+
         _failedAt ??= time.GetTimestamp();
         if (time.GetElapsedTime(_failedAt.Value) < RetryAfterFailure)
             throw new OrleansLogException(offline.Error, offline.Message, offline);
@@ -254,6 +368,18 @@ internal sealed partial class PartitionGrain(
         throw new OrleansLogException(
             ErrorCode.InvalidRequest, $"{_partition} cannot be deleted by itself; delete the topic '{_partition.Topic}'.");
     }
+
+    [LoggerMessage(Level = LogLevel.Information, Message = "{Partition} was handed over by node {Node} to node {Successor}.")]
+    private partial void LogHandedOver(TopicPartition partition, int node, int successor);
+
+    [LoggerMessage(Level = LogLevel.Information, Message = "{Partition} is led here no more: {Reason}")]
+    private partial void LogEnded(TopicPartition partition, string reason);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "The office of {Partition} ended, and could not be passed on yet.")]
+    private partial void LogEndFailed(Exception exception, TopicPartition partition);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "The replica of {Partition} on node {Node} could not be told of a change: {Reason}")]
+    private partial void LogFollowerNotTold(TopicPartition partition, int node, string reason);
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "{Partition} is opened anew after a failure of its disk: {Reason}")]
     private partial void LogReopening(TopicPartition partition, string reason);
