@@ -148,7 +148,7 @@ internal sealed partial class PartitionOpener(
 
     // A replica that took part in no term though there were some has lost its disk; what it had, others may still have.
     private static bool IsWhole(ReplicaLease lease, PartitionOffice office) =>
-        lease.Follower.MayLead && (lease.Log.FencedEpoch >= 0 || lease.Log.LogEndOffset > 0 || office.LeaderEpoch < 0);
+        lease.Follower.MayLead(office.ToState()) && (lease.Log.FencedEpoch >= 0 || lease.Log.LogEndOffset > 0);
 
     private OrleansLogException NotHere(TopicPartition partition, int leader, int epoch)
     {
