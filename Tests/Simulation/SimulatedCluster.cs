@@ -19,7 +19,7 @@ public sealed record SimulationOptions
 
     public LogConfig Log { get; init; } = LogConfig.Default with
     {
-        MinInsyncReplicas = 2, SegmentBytes = 4096, IndexIntervalBytes = 256, SegmentMs = long.MaxValue, SegmentJitterMs = 0,
+        MinInsyncReplicas = 2, SegmentBytes = 2048, IndexIntervalBytes = 256, SegmentMs = long.MaxValue, SegmentJitterMs = 0,
         MessageTimestampBeforeMaxMs = long.MaxValue, MessageTimestampAfterMaxMs = long.MaxValue, RetentionMs = -1,
     };
 
