@@ -137,6 +137,26 @@ public sealed partial class PartitionFollower
     }
 
     /// <summary>
+    /// Called before the state is stored in which this replica leads: notes, durably, that it takes part. A crash between the two
+    /// would otherwise leave an in-sync replica that looks like one that was wiped.
+    /// </summary>
+    /// <param name="stored">The state as it is stored now.</param>
+    /// <exception cref="OrleansLogException">The replica is unfit to lead (NotLeaderOrFollower), or the disk failed just now.</exception>
+    public void PrepareToLead(PartitionState stored)
+    {
+        lock (_gate)
+        {
+            if (_isClosed || FitnessFor(stored) == ReplicaFitness.Unfit)
+            {
+                throw new OrleansLogException(
+                    ErrorCode.NotLeaderOrFollower, $"Node {_nodeId} must not lead {_log.Partition}: its log lacks records, or is not at work.");
+            }
+
+            _log.RaiseFencedEpoch(Math.Max(0, stored.LeaderEpoch));
+        }
+    }
+
+    /// <summary>
     /// Refuses the leaders of older epochs from now on, durably, and ends the session: called before this node takes office itself.
     /// </summary>
     /// <exception cref="OrleansLogException">The log is offline or closed, or the disk failed just now.</exception>

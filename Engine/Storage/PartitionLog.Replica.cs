@@ -104,7 +104,18 @@ public sealed partial class PartitionLog
     /// <exception cref="OrleansLogException">As for <see cref="Read"/>.</exception>
     internal LogRead ReadForReplica(long offset, int maxBytes)
     {
+        var truncations = Volatile.Read(ref _truncations);
+        var active = Volatile.Read(ref _segments)[^1];
+        var end = LogEndOffset;
         var read = Read(offset, maxBytes);
+        // The active segment is never compacted: each of its offsets is there.
+        var isThere = read.Length > 0 && RecordBatchHeader.TryRead(read.Memory.Span, out var first) && first.BaseOffset <= offset;
+        if (!isThere && offset >= active.BaseOffset && offset < end && truncations == Volatile.Read(ref _truncations))
+        {
+            read.Dispose();
+            throw Corrupt(offset, new CorruptRegion(active.LogPath, active.SizeInBytes, 0, offset, end, "a batch is not where it was"));
+        }
+
         for (var rest = read.Memory.Span; RecordBatchHeader.TryRead(rest, out var header); rest = rest[(int)header.SizeInBytes..])
         {
             var epoch = _epochs.EpochOf(header.BaseOffset);

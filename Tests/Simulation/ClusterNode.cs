@@ -194,16 +194,16 @@ public sealed class ClusterNode
 
     private void Open()
     {
-        Files.CreateDirectory(LogDirectory);
-        Files.FlushDirectory("/");
-        Files.FlushDirectory(DataDirectory);
-        _checkpoints = new LogCheckpoints(Files, DataDirectory, TimeSpan.FromSeconds(2), Time, NullLogger.Instance, () => Log is null ? [] : [Log]);
-        var environment = new LogEnvironment(
-            s_partition, LogDirectory, Files, Time, NullLogger.Instance, new VirtualFlushes(Lane) { Slowness = FlushSlowness }, _checkpoints);
-        var hints = _checkpoints.HintsFor(s_partition, Guid.Empty, cleanShutdown: false);
-        var config = _cluster.Options.Log;
         try
         {
+            Files.CreateDirectory(LogDirectory);
+            Files.FlushDirectory("/");
+            Files.FlushDirectory(DataDirectory);
+            _checkpoints = new LogCheckpoints(Files, DataDirectory, TimeSpan.FromSeconds(2), Time, NullLogger.Instance, () => Log is null ? [] : [Log]);
+            var environment = new LogEnvironment(
+                s_partition, LogDirectory, Files, Time, NullLogger.Instance, new VirtualFlushes(Lane) { Slowness = FlushSlowness }, _checkpoints);
+            var hints = _checkpoints.HintsFor(s_partition, Guid.Empty, cleanShutdown: false);
+            var config = _cluster.Options.Log;
             var log = new PartitionLog(environment, new LogLoader(environment, config, hints).Load(new ProducerStateOptions()), config);
             Log = log;
             if (log.Recovery.IsNew) _checkpoints.Remember(log, log.FlushedOffset);

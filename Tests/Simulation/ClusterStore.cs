@@ -109,7 +109,19 @@ public sealed class ClusterStore
         // Grains ask the candidates; those that cannot be asked are not live.
         var unfit = _cluster.Nodes.Where(node => node.Follower?.MayLead(State) != true).Select(node => node.Id).Union(_damaged).ToHashSet();
         var hurt = _cluster.Nodes.Where(node => node.Follower?.FitnessFor(State) == ReplicaFitness.Damaged).Select(node => node.Id).ToHashSet();
-        if (LeaderElection.Choose(State, _live, unfit, uncleanAllowed: false, hurt) is { } next) Store(next, "election");
+        if (LeaderElection.Choose(State, _live, unfit, uncleanAllowed: false, hurt) is not { } next) return;
+        var elected = _cluster.Node(next.Leader);
+        try
+        {
+            elected.Follower!.PrepareToLead(State);
+        }
+        catch (OrleansLogException)
+        {
+            elected.CrashIfOffline();
+            return;
+        }
+
+        Store(next, "election");
     }
 
     private void Store(PartitionState next, string why)

@@ -136,7 +136,9 @@ public sealed class Nemesis
 
     private void Rot()
     {
-        _badDisk.TurnBit();
+        // What is nowhere else cannot be mended.
+        if (_cluster.Store.State.Isr.Any(node => node != _badDisk.Id && _cluster.Node(node).Log?.LogEndOffset >= _badDisk.Log?.LogEndOffset))
+            _badDisk.TurnBit();
     }
 
     private void Wipe()
