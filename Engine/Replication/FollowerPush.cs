@@ -127,7 +127,6 @@ internal sealed class FollowerPush : IDisposable
             delay = TimeSpan.FromTicks(Math.Min(delay.Ticks * 2, Options.MaxRetryDelay.Ticks));
         }
 
-        _progress.End();
     }
 
     // Comes back without an exception when the leader has stopped, or when the follower has to be asked for more epochs.
@@ -257,13 +256,20 @@ internal sealed class FollowerPush : IDisposable
 
     private void OnAnswer(PushSession session, ReplicateRequest request, ReplicateResponse response)
     {
+        if (response.LogEndOffset > session.NextOffset || response.DurableEndOffset > response.LogEndOffset)
+        {
+            throw Refused(
+                ReplicaResult.Mismatch,
+                $"it claims [..{response.LogEndOffset}), durable {response.DurableEndOffset}, and was sent [..{session.NextOffset})");
+        }
+
         session.HasPushed = true;
         _leader.OnFollowerTold(_progress, request.HighWatermark);
         _leader.OnFollowerAnswer(_progress, response.DurableEndOffset);
     }
 
     private ReplicateRequest NewRequest(PushSession session, ReplicaAlignment alignment, long baseOffset, ReadOnlyMemory<byte> records) => new(
-        _leader.State.LeaderEpoch, session.Id, alignment, baseOffset, records, _leader.HighWatermark, Log.LogStartOffset);
+        _leader.State.LeaderEpoch, session.Id, alignment, baseOffset, records, RecordSeal.Of(records), _leader.HighWatermark, Log.LogStartOffset);
 
     private async Task<T> Bounded<T>(Func<CancellationToken, Task<T>> call)
     {

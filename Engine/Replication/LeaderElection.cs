@@ -14,10 +14,13 @@ public static class LeaderElection
     /// </summary>
     /// <param name="state">The stored state.</param>
     /// <param name="liveNodes">The nodes that are alive.</param>
-    /// <param name="damaged">Nodes whose log of the partition is known to be damaged, wiped or offline; they never lead.</param>
+    /// <param name="damaged">Nodes whose log of the partition is known to be damaged, wiped or offline; they do not lead.</param>
     /// <param name="uncleanAllowed">The topic's <c>unclean.leader.election.enable</c>.</param>
+    /// <param name="lastResort">Those of the damaged ones that lack nothing (<see cref="ReplicaFitness.Damaged"/>); one of them leads when
+    /// there is no other in-sync replica, alive or dead.</param>
     public static PartitionState? Choose(
-        PartitionState state, IReadOnlySet<int> liveNodes, IReadOnlySet<int> damaged, bool uncleanAllowed)
+        PartitionState state, IReadOnlySet<int> liveNodes, IReadOnlySet<int> damaged, bool uncleanAllowed,
+        IReadOnlySet<int>? lastResort = null)
     {
         ArgumentNullException.ThrowIfNull(state);
         ArgumentNullException.ThrowIfNull(liveNodes);
@@ -25,6 +28,8 @@ public static class LeaderElection
         var able = state.Replicas.Where(node => liveNodes.Contains(node) && !damaged.Contains(node)).ToArray();
         var isr = able.Where(state.Isr.Contains).ToArray();
         if (isr.Length > 0) return Next(state, isr[0], isr);
+        if (lastResort is not null && state.Isr.All(lastResort.Contains) && state.Isr.FirstOrDefault(liveNodes.Contains, -1) is >= 0 and var hurt)
+            return Next(state, hurt, [hurt]);
         return uncleanAllowed && able.Length > 0 ? Next(state, able[0], [able[0]]) : null;
     }
 

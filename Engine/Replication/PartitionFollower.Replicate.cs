@@ -30,7 +30,7 @@ public sealed partial class PartitionFollower
                     }
                     else if (request.BaseOffset == end)
                     {
-                        CheckEpochs(request);
+                        CheckRecords(request);
                         heldFrom = _log.AppendAsFollower(request.Records).NextOffset;
                         Follow(request);
                         ReleaseParked(heldFrom);
@@ -112,8 +112,14 @@ public sealed partial class PartitionFollower
     }
 
     // A leader's log never falls back to an older epoch, nor has it one that is still to come.
-    private void CheckEpochs(ReplicateRequest request)
+    private void CheckRecords(ReplicateRequest request)
     {
+        if (RecordSeal.Of(request.Records) != request.Seal)
+        {
+            throw new OrleansLogException(
+                ErrorCode.CorruptMessage, $"Batches of {_log.Partition} from offset {request.BaseOffset} on arrived damaged.");
+        }
+
         var latest = _log.LatestEpoch;
         for (var rest = request.Records.Span; RecordBatchHeader.TryRead(rest, out var header); rest = rest[(int)header.SizeInBytes..])
         {

@@ -91,16 +91,20 @@ public sealed partial class PartitionFollower
     }
 
     /// <summary>
-    /// Whether this replica may lead as far as its own log tells: it works, nothing of it is known to be damaged or missing, and it
-    /// has taken part in a term before, as each in-sync replica has (except before the first term, epoch 0, or as the only replica);
-    /// one that has not was wiped. That it is in sync is for the stored state to say.
+    /// Whether this replica may lead as far as its own log tells; that it is in sync is for the stored state to say.
     /// </summary>
-    public bool MayLead(PartitionState state)
+    public ReplicaFitness FitnessFor(PartitionState state)
     {
         ArgumentNullException.ThrowIfNull(state);
+        // Each in-sync replica has taken part in a term, except before the first one, epoch 0, or as the only replica; one that has
+        // not was wiped.
         var hasTakenPart = state.LeaderEpoch <= 0 || state.Replicas.Count == 1 || _log.FencedEpoch >= 0;
-        return hasTakenPart && _log.Offline is null && !_log.IsClosed && _log.DamagedFrom < 0;
+        if (!hasTakenPart || _log.Offline is not null || _log.IsClosed || _log.IsShort) return ReplicaFitness.Unfit;
+        return _log.DamagedFrom >= 0 ? ReplicaFitness.Damaged : ReplicaFitness.Fit;
     }
+
+    /// <summary>Whether <see cref="FitnessFor"/> says Fit.</summary>
+    public bool MayLead(PartitionState state) => FitnessFor(state) == ReplicaFitness.Fit;
 
     /// <inheritdoc cref="IReplicaLink.BeginTermAsync"/>
     public Task<FollowerLogState> BeginTermAsync(BeginTermRequest request, CancellationToken cancellationToken = default)
@@ -129,6 +133,26 @@ public sealed partial class PartitionFollower
             {
                 return Task.FromResult(FollowerLogState.Refused(ReplicaResult.Unavailable, previous, failure.Message));
             }
+        }
+    }
+
+    /// <summary>
+    /// Called before the state is stored in which this replica leads: notes, durably, that it takes part. A crash between the two
+    /// would otherwise leave an in-sync replica that looks like one that was wiped.
+    /// </summary>
+    /// <param name="stored">The state as it is stored now.</param>
+    /// <exception cref="OrleansLogException">The replica is unfit to lead (NotLeaderOrFollower), or the disk failed just now.</exception>
+    public void PrepareToLead(PartitionState stored)
+    {
+        lock (_gate)
+        {
+            if (_isClosed || FitnessFor(stored) == ReplicaFitness.Unfit)
+            {
+                throw new OrleansLogException(
+                    ErrorCode.NotLeaderOrFollower, $"Node {_nodeId} must not lead {_log.Partition}: its log lacks records, or is not at work.");
+            }
+
+            _log.RaiseFencedEpoch(Math.Max(0, stored.LeaderEpoch));
         }
     }
 

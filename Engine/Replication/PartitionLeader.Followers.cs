@@ -43,6 +43,7 @@ public sealed partial class PartitionLeader
         {
             if (!_followers.TryGetValue(nodeId, out var follower)) return;
             follower.IsDown = true;
+            follower.End();
         }
 
         foreach (var push in Volatile.Read(ref _pushes))
@@ -103,12 +104,14 @@ public sealed partial class PartitionLeader
             var now = _time.GetTimestamp();
             mustLeave = follower.BehindSince(_log.LogEndOffset, now) is { } since
                 && _time.GetElapsedTime(since, now) > _replication!.Options.LagTimeMax;
+            // Whatever made it leave, and is not stored yet, is over.
+            if (!mustLeave && IsUpToDate(follower)) _leaving.Remove(follower.NodeId);
             mayJoin = !mustLeave && MayJoin(follower);
         }
 
         AdvanceHighWatermark();
         if (mustLeave) RemoveFromIsr(follower.NodeId);
-        else if (mayJoin) AddToIsr(follower);
+        else if (mayJoin) AddToIsr();
         if (Volatile.Read(ref _resigning)) _followerMoved.Set();
     }
 
@@ -136,7 +139,11 @@ public sealed partial class PartitionLeader
         return delay;
     }
 
-    internal void OnFollowerUnavailable(FollowerProgress follower) => RemoveFromIsr(follower.NodeId);
+    internal void OnFollowerUnavailable(FollowerProgress follower)
+    {
+        lock (_stateGate) follower.End();
+        RemoveFromIsr(follower.NodeId);
+    }
 
     /// <summary>
     /// A batch of the own log cannot be read. Where another replica is in sync, this one gives way to it; where none is, it goes on

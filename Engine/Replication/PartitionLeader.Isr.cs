@@ -11,7 +11,6 @@ public sealed partial class PartitionLeader
 {
     // All under the state lock.
     private readonly HashSet<int> _leaving = [];
-    private readonly HashSet<int> _joining = [];
     private readonly HashSet<int> _attempted = [];
     private readonly WakeSignal _isrRetry = new();
     private TaskCompletionSource? _isrChange;
@@ -41,28 +40,24 @@ public sealed partial class PartitionLeader
         lock (_stateGate)
         {
             if (_replication is null || (!_state.Isr.Contains(nodeId) && !_attempted.Contains(nodeId))) return;
-            _joining.Remove(nodeId);
             _leaving.Add(nodeId);
             RunIsrLoop();
         }
     }
 
-    private void AddToIsr(FollowerProgress follower)
+    private void AddToIsr()
     {
         lock (_stateGate)
-        {
-            if (_replication is null || !MayJoin(follower)) return;
-            _leaving.Remove(follower.NodeId);
-            _joining.Add(follower.NodeId);
-            RunIsrLoop();
-        }
+            if (_replication is not null) RunIsrLoop();
     }
 
     // It holds all that is committed, and all that this leader found when it took office, of which some may have been committed
     // before without this leader knowing.
     private bool MayJoin(FollowerProgress follower) =>
-        follower.IsAligned && !follower.IsDown && follower.MatchOffset >= _commit.Offset && follower.MatchOffset >= _epochStart
-        && !_state.Isr.Contains(follower.NodeId) && _state.Replicas.Contains(follower.NodeId);
+        IsUpToDate(follower) && !_state.Isr.Contains(follower.NodeId) && _state.Replicas.Contains(follower.NodeId);
+
+    private bool IsUpToDate(FollowerProgress follower) =>
+        follower.IsAligned && !follower.IsDown && follower.MatchOffset >= _commit.Offset && follower.MatchOffset >= _epochStart;
 
     private void RunIsrLoop()
     {
@@ -111,7 +106,6 @@ public sealed partial class PartitionLeader
             if (IsClosed || (!_isUnresolved && isr.SequenceEqual(_state.Isr)))
             {
                 _leaving.Clear();
-                _joining.Clear();
                 _isrRuns = false;
                 return null;
             }
@@ -124,9 +118,10 @@ public sealed partial class PartitionLeader
 
     private int[] TargetIsr()
     {
-        // Who fell behind again since it asked to join must not.
-        _joining.RemoveWhere(node => !_followers.TryGetValue(node, out var follower) || !MayJoin(follower));
-        return [.. _state.Isr.Where(node => !_leaving.Contains(node)), .. _joining];
+        // Who fell behind again since it was to join must not; who is up to date may, though it has nothing more to say: when it was
+        // taken out, and all is quiet.
+        var joining = _followers.Values.Where(follower => MayJoin(follower) && !_leaving.Contains(follower.NodeId));
+        return [.. _state.Isr.Where(node => !_leaving.Contains(node)), .. joining.Select(follower => follower.NodeId)];
     }
 
     private void Adopt(PartitionState stored)
@@ -161,7 +156,6 @@ public sealed partial class PartitionLeader
             _attempted.Clear();
             _isUnresolved = false;
             _leaving.IntersectWith(state.Isr);
-            _joining.ExceptWith(state.Isr);
             pushes = TrackFollowers(state);
             (change, _isrChange) = (_isrChange, null);
         }

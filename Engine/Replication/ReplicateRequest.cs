@@ -19,6 +19,7 @@ public enum ReplicaAlignment
 /// <param name="Alignment">What to do before the records; anything but None happens once a session.</param>
 /// <param name="BaseOffset">Where the follower's log must end for the records to be appended, or is made to end.</param>
 /// <param name="Records">Whole batches, maybe none; the leader's memory until the call has ended.</param>
+/// <param name="Seal">A check over the parts of the records that no CRC covers; to be handed on as it is.</param>
 /// <param name="HighWatermark">The leader's high watermark.</param>
 /// <param name="LogStartOffset">The leader's log start offset, which the follower follows.</param>
 public sealed record ReplicateRequest(
@@ -27,5 +28,6 @@ public sealed record ReplicateRequest(
     ReplicaAlignment Alignment,
     long BaseOffset,
     ReadOnlyMemory<byte> Records,
+    long Seal,
     long HighWatermark,
     long LogStartOffset);

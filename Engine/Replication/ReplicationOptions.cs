@@ -31,7 +31,7 @@ public sealed record ReplicationOptions
     public TimeSpan MaxRetryDelay { get; init; } = TimeSpan.FromSeconds(5);
 
     /// <summary>How long a call to change the ISR may take before it is made again.</summary>
-    public TimeSpan StoreTimeout { get; init; } = TimeSpan.FromSeconds(10);
+    public TimeSpan StoreTimeout { get; init; } = TimeSpan.FromSeconds(3);
 
     /// <summary>
     /// When nothing more is appended, followers hear of the last high watermark after this time; while something is, with the next

@@ -32,6 +32,15 @@ public sealed partial class PartitionLog
         }
     }
 
+    /// <summary>Whether records that this replica once held may be missing at its end; those that follow it would lose them, too.</summary>
+    public bool IsShort
+    {
+        get
+        {
+            lock (_corruptRegions) return _replica.IsShort;
+        }
+    }
+
     /// <summary>
     /// The offset up to which records are committed in a replicated log, as far as this replica knows; retention and compaction
     /// stop there. <see cref="long.MaxValue"/> in one that is not replicated.
@@ -56,18 +65,19 @@ public sealed partial class PartitionLog
             ThrowIfUnusable();
             if (epoch <= _replica.FencedEpoch) return;
             var isNewcomer = asFollower && _replica is { FencedEpoch: < 0, SuspectFrom: < 0 };
-            KeepReplica(new ReplicaState(epoch, isNewcomer ? LogEndOffset : _replica.SuspectFrom));
+            KeepReplica(new ReplicaState(epoch, isNewcomer ? LogEndOffset : _replica.SuspectFrom, isNewcomer || _replica.IsShort));
         }
     }
 
-    /// <summary>Notes, durably, that records from the offset on are damaged or missing.</summary>
-    internal void MarkSuspect(long fromOffset)
+    /// <summary>Notes, durably, that records from the offset on are damaged, or missing.</summary>
+    internal void MarkSuspect(long fromOffset, bool isShort = false)
     {
         lock (_appendLock)
         {
             ThrowIfUnusable();
-            if (_replica.SuspectFrom >= 0 && _replica.SuspectFrom <= fromOffset) return;
-            KeepReplica(_replica with { SuspectFrom = fromOffset });
+            var isKnown = _replica.SuspectFrom >= 0 && _replica.SuspectFrom <= fromOffset;
+            if (isKnown && (_replica.IsShort || !isShort)) return;
+            KeepReplica(_replica with { SuspectFrom = isKnown ? _replica.SuspectFrom : fromOffset, IsShort = isShort || _replica.IsShort });
         }
     }
 
@@ -77,7 +87,7 @@ public sealed partial class PartitionLog
         lock (_appendLock)
         {
             ThrowIfUnusable();
-            if (_replica.SuspectFrom >= 0) KeepReplica(_replica with { SuspectFrom = -1 });
+            if (_replica.SuspectFrom >= 0) KeepReplica(_replica with { SuspectFrom = -1, IsShort = false });
         }
     }
 
@@ -94,7 +104,18 @@ public sealed partial class PartitionLog
     /// <exception cref="OrleansLogException">As for <see cref="Read"/>.</exception>
     internal LogRead ReadForReplica(long offset, int maxBytes)
     {
+        var truncations = Volatile.Read(ref _truncations);
+        var active = Volatile.Read(ref _segments)[^1];
+        var end = LogEndOffset;
         var read = Read(offset, maxBytes);
+        // The active segment is never compacted: each of its offsets is there.
+        var isThere = read.Length > 0 && RecordBatchHeader.TryRead(read.Memory.Span, out var first) && first.BaseOffset <= offset;
+        if (!isThere && offset >= active.BaseOffset && offset < end && truncations == Volatile.Read(ref _truncations))
+        {
+            read.Dispose();
+            throw Corrupt(offset, new CorruptRegion(active.LogPath, active.SizeInBytes, 0, offset, end, "a batch is not where it was"));
+        }
+
         for (var rest = read.Memory.Span; RecordBatchHeader.TryRead(rest, out var header); rest = rest[(int)header.SizeInBytes..])
         {
             var epoch = _epochs.EpochOf(header.BaseOffset);
@@ -157,19 +178,19 @@ public sealed partial class PartitionLog
         var isShort = report.RecoveryPoint > LogEndOffset;
         if (!_fileSystem.FileExists(path))
         {
-            if (isShort) _replica = _replica with { SuspectFrom = LogEndOffset };
+            if (isShort) _replica = new ReplicaState(-1, LogEndOffset, IsShort: true);
             return;
         }
 
         if (!ReplicaStateFile.TryParse(_fileSystem.ReadAllBytes(path), out var state))
         {
             _logger.LogWarning("'{Path}' is damaged: the log of {Partition} does not lead before a leader has looked at it.", path, Partition);
-            state = new ReplicaState(-1, LogStartOffset);
+            state = new ReplicaState(-1, LogStartOffset, IsShort: true);
         }
 
         _replica = state;
         Volatile.Write(ref _fencedEpoch, state.FencedEpoch);
-        if (isShort) MarkSuspect(LogEndOffset);
+        if (isShort) MarkSuspect(LogEndOffset, isShort: true);
         // Until a leader says more.
         _committedOffset = LogStartOffset;
     }

@@ -137,6 +137,29 @@ public sealed class ClusterNode
         return Leads ? Leader!.Scrub() : Follower!.Scrub();
     }
 
+    /// <summary>
+    /// Turns a bit of a segment that is known to be durable. (Behind the recovery point damage looks like a torn write, and would be cut
+    /// off as one.)
+    /// </summary>
+    public void TurnBit()
+    {
+        if (!IsRunning || Log is not { Offline: null } log || log.FlushedOffset < log.LogEndOffset || Files.HasCrashed) return;
+        var segment = log.Segments[_cluster.Scheduler.Random.Next(log.Segments.Count)];
+        if (segment.SizeInBytes == 0) return;
+        try
+        {
+            _checkpoints!.Write(log);
+        }
+        catch (IOException)
+        {
+            return;
+        }
+
+        var position = _cluster.Scheduler.Random.Next(segment.SizeInBytes);
+        _cluster.Trace.Add($"a bit of node {Id} turns, at {position} of {segment.BaseOffset}");
+        Files.FlipBit(segment.LogPath, position, _cluster.Scheduler.Random.Next(8));
+    }
+
     /// <summary>A crash that the disk decided on, or a disk that failed: the process ends, as an operator or a supervisor would see to.</summary>
     public void CrashIfOffline()
     {
@@ -171,16 +194,16 @@ public sealed class ClusterNode
 
     private void Open()
     {
-        Files.CreateDirectory(LogDirectory);
-        Files.FlushDirectory("/");
-        Files.FlushDirectory(DataDirectory);
-        _checkpoints = new LogCheckpoints(Files, DataDirectory, TimeSpan.FromSeconds(2), Time, NullLogger.Instance, () => Log is null ? [] : [Log]);
-        var environment = new LogEnvironment(
-            s_partition, LogDirectory, Files, Time, NullLogger.Instance, new VirtualFlushes(Lane) { Slowness = FlushSlowness }, _checkpoints);
-        var hints = _checkpoints.HintsFor(s_partition, Guid.Empty, cleanShutdown: false);
-        var config = _cluster.Options.Log;
         try
         {
+            Files.CreateDirectory(LogDirectory);
+            Files.FlushDirectory("/");
+            Files.FlushDirectory(DataDirectory);
+            _checkpoints = new LogCheckpoints(Files, DataDirectory, TimeSpan.FromSeconds(2), Time, NullLogger.Instance, () => Log is null ? [] : [Log]);
+            var environment = new LogEnvironment(
+                s_partition, LogDirectory, Files, Time, NullLogger.Instance, new VirtualFlushes(Lane) { Slowness = FlushSlowness }, _checkpoints);
+            var hints = _checkpoints.HintsFor(s_partition, Guid.Empty, cleanShutdown: false);
+            var config = _cluster.Options.Log;
             var log = new PartitionLog(environment, new LogLoader(environment, config, hints).Load(new ProducerStateOptions()), config);
             Log = log;
             if (log.Recovery.IsNew) _checkpoints.Remember(log, log.FlushedOffset);
@@ -191,9 +214,10 @@ public sealed class ClusterNode
                 log, Id, Time, -1, new PartitionFollowerOptions { SessionSeed = () => (Id * 1_000_000_000_000L) + _sessions }, NullLogger.Instance);
             _cluster.Trace.Add($"node {Id} is up: [{log.LogStartOffset}, {log.LogEndOffset}) epoch {log.LatestEpoch}, fenced {log.FencedEpoch}, damaged from {log.DamagedFrom}; {log.Recovery.CutReason}");
         }
-        catch (IOException)
+        catch (Exception failure) when (failure is IOException or OrleansLogException)
         {
-            CrashIfOffline();
+            _cluster.Trace.Add($"node {Id} cannot start: {failure.Message}");
+            Crash(CrashKind.Torn);
         }
     }
 

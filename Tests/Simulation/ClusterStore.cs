@@ -16,6 +16,7 @@ public sealed class ClusterStore
     private readonly Dictionary<int, TimeSpan> _lastSeen = [];
     private readonly HashSet<int> _live = [];
     private readonly HashSet<int> _damaged = [];
+    private Lane? _elected;
 
     public ClusterStore(SimulatedCluster cluster)
     {
@@ -96,6 +97,7 @@ public sealed class ClusterStore
     // A node that does not take office, for whatever reason, is asked again, and in the end another is.
     private bool IsInOffice(ClusterNode node)
     {
+        if (node.Lane != _elected) return false;
         if (node.Leads && node.Leader!.State.LeaderEpoch == State.LeaderEpoch) return true;
         if (_cluster.Network.Chance(0.3)) return false;
         Announce();
@@ -106,7 +108,20 @@ public sealed class ClusterStore
     {
         // Grains ask the candidates; those that cannot be asked are not live.
         var unfit = _cluster.Nodes.Where(node => node.Follower?.MayLead(State) != true).Select(node => node.Id).Union(_damaged).ToHashSet();
-        if (LeaderElection.Choose(State, _live, unfit, uncleanAllowed: false) is { } next) Store(next, "election");
+        var hurt = _cluster.Nodes.Where(node => node.Follower?.FitnessFor(State) == ReplicaFitness.Damaged).Select(node => node.Id).ToHashSet();
+        if (LeaderElection.Choose(State, _live, unfit, uncleanAllowed: false, hurt) is not { } next) return;
+        var elected = _cluster.Node(next.Leader);
+        try
+        {
+            elected.Follower!.PrepareToLead(State);
+        }
+        catch (OrleansLogException)
+        {
+            elected.CrashIfOffline();
+            return;
+        }
+
+        Store(next, "election");
     }
 
     private void Store(PartitionState next, string why)
@@ -118,13 +133,19 @@ public sealed class ClusterStore
         var isNewTerm = next.LeaderEpoch != State.LeaderEpoch;
         State = next;
         _cluster.Trace.Add($"stored by {why}: epoch {next.LeaderEpoch}, leader {next.Leader}, in sync {string.Join(',', next.Isr)}, version {next.Version}");
-        if (isNewTerm) Announce();
+        if (!isNewTerm) return;
+        _elected = _cluster.Node(next.Leader).Lane;
+        Announce();
     }
 
+    // An epoch is led by one life of a process: what the next one finds on the disk may be less than what followers have.
     private void Announce()
     {
-        var state = State;
-        Tell(state.Leader, node => node.TakeOffice(state));
+        var (state, elected) = (State, _elected);
+        Tell(state.Leader, node =>
+        {
+            if (node.Lane == elected) node.TakeOffice(state);
+        });
     }
 
     private void Tell(int node, Action<ClusterNode> what)

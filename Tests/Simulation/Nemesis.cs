@@ -10,6 +10,7 @@ public sealed class Nemesis
 {
     private readonly SimulatedCluster _cluster;
     private readonly Lane _lane;
+    private readonly Lane _supervisor;
     private readonly Random _random;
     private readonly ClusterNode _badDisk;
     private readonly int _intensity;
@@ -19,13 +20,18 @@ public sealed class Nemesis
     {
         _cluster = cluster;
         _lane = new Lane(cluster.Scheduler, "nemesis");
+        _supervisor = new Lane(cluster.Scheduler, "supervisor");
         _random = cluster.Scheduler.Random;
         _badDisk = Pick();
         _intensity = 300 + _random.Next(3000);
         cluster.Network.Faults = DrawNetwork();
     }
 
-    public void Start() => _lane.After(TimeSpan.FromMilliseconds(_random.Next(1000)), Act);
+    public void Start()
+    {
+        _lane.After(TimeSpan.FromMilliseconds(_random.Next(1000)), Act);
+        _supervisor.Post(Supervise);
+    }
 
     /// <summary>Mends everything: the network, the disks, the processes.</summary>
     public void Stop()
@@ -40,6 +46,7 @@ public sealed class Nemesis
             node.Files.CrashAtOperation = null;
             node.FlushSlowness = 0;
             node.Lane.PausedUntil = TimeSpan.Zero;
+            node.CrashIfOffline();
             if (!node.IsRunning) node.Start();
         }
     }
@@ -55,7 +62,6 @@ public sealed class Nemesis
             case 2:
                 // In the middle of something.
                 node.Files.CrashAtOperation = node.Files.OperationCount + 1 + _random.Next(30);
-                RestartLater(node);
                 break;
             case 3:
                 if (_random.Next(3) == 0) foreach (var each in _cluster.Nodes) CrashAndRestart(each);
@@ -78,7 +84,6 @@ public sealed class Nemesis
                 break;
             case 12:
                 node.Files.Fail((FileOperation)_random.Next(1, 3), FaultyFileSystem.InputOutputError);
-                RestartLater(node);
                 break;
             default:
                 if (_random.Next(2) == 0) Rot();
@@ -97,13 +102,19 @@ public sealed class Nemesis
 
     private void RestartLater(ClusterNode node)
     {
-        _lane.After(TimeSpan.FromMilliseconds(_random.Next(2000)), () =>
+        _supervisor.After(TimeSpan.FromMilliseconds(_random.Next(2000)), () =>
         {
             node.CrashIfOffline();
             if (!node.IsRunning) node.Start();
-            // A disk that crashes while the log is opened.
-            else RestartLater(node);
         });
+    }
+
+    // A node that ended by itself stays away for a while, and comes back.
+    private void Supervise()
+    {
+        foreach (var node in _cluster.Nodes)
+            if (!node.IsRunning && _random.Next(10) == 0) RestartLater(node);
+        _supervisor.After(TimeSpan.FromMilliseconds(200), Supervise);
     }
 
     private void CutOff(ClusterNode node)
@@ -125,12 +136,9 @@ public sealed class Nemesis
 
     private void Rot()
     {
-        if (_badDisk.Log is not { } log || log.FlushedOffset == 0) return;
-        var path = log.Segments[_random.Next(log.Segments.Count)].LogPath;
-        var length = log.Segments.First(segment => segment.LogPath == path).SizeInBytes;
-        if (length == 0 || !_badDisk.Files.FileExists(path)) return;
-        _cluster.Trace.Add($"a bit of node {_badDisk.Id} turns");
-        _badDisk.Files.FlipRandomBit(path, 0, length);
+        // What is nowhere else cannot be mended.
+        if (_cluster.Store.State.Isr.Any(node => node != _badDisk.Id && _cluster.Node(node).Log?.LogEndOffset >= _badDisk.Log?.LogEndOffset))
+            _badDisk.TurnBit();
     }
 
     private void Wipe()

@@ -19,7 +19,7 @@ public sealed record SimulationOptions
 
     public LogConfig Log { get; init; } = LogConfig.Default with
     {
-        MinInsyncReplicas = 2, SegmentBytes = 4096, IndexIntervalBytes = 256, SegmentMs = long.MaxValue, SegmentJitterMs = 0,
+        MinInsyncReplicas = 2, SegmentBytes = 2048, IndexIntervalBytes = 256, SegmentMs = long.MaxValue, SegmentJitterMs = 0,
         MessageTimestampBeforeMaxMs = long.MaxValue, MessageTimestampAfterMaxMs = long.MaxValue, RetentionMs = -1,
     };
 
@@ -42,6 +42,7 @@ public sealed record SimulationResult(
 public sealed class SimulatedCluster
 {
     private readonly HashSet<int> _scrubbed = [];
+    private readonly Lane _watch;
 
     public SimulatedCluster(int seed, SimulationOptions options, Action<string>? sink = null)
     {
@@ -51,6 +52,7 @@ public sealed class SimulatedCluster
         Network = new SimulatedNetwork(Scheduler, Trace);
         Nodes = [.. Enumerable.Range(1, options.Nodes).Select(id => new ClusterNode(this, id))];
         Store = new ClusterStore(this);
+        _watch = new Lane(Scheduler, "watch");
     }
 
     public SimulationOptions Options { get; }
@@ -94,6 +96,12 @@ public sealed class SimulatedCluster
         {
             failure = broken.Message;
         }
+#pragma warning disable CA1031 // whatever the simulated code threw, it is this seed's
+        catch (Exception thrown)
+#pragma warning restore CA1031
+        {
+            failure = thrown.ToString();
+        }
 
         return new SimulationResult(
             seed, failure, cluster.Trace.Hash, cluster.History.AcknowledgedCount, cluster.History.SeenCount,
@@ -136,8 +144,8 @@ public sealed class SimulatedCluster
         {
             if (node.Scrub() && node.Log!.DamagedFrom < 0) _scrubbed.Add(node.Id);
             else _scrubbed.Remove(node.Id);
-            node.Lane.After(TimeSpan.FromSeconds(1), () => ScrubNow(node));
         });
+        _watch.After(TimeSpan.FromSeconds(1), () => ScrubNow(node));
     }
 
     private bool IsWhole() => _scrubbed.Count == Nodes.Count && Store.State.Isr.Count == Nodes.Count && Node(Store.State.Leader) is { Leads: true } leader
