@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using Microsoft.Extensions.Options;
 using OrleansLog.Engine.Storage;
 
@@ -13,6 +14,16 @@ internal sealed class EmbeddedIdentity(IOptions<OrleansLogOptions> options) : IN
     public Task<(string? ClusterId, int? NodeId)> DecideAsync(
         DataDirectoryIdentity? found, CancellationToken cancellationToken) =>
         Task.FromResult((options.Value.ClusterId, options.Value.NodeId));
+
+    /// <inheritdoc/>
+    public Task PublishAsync(IReadOnlyDictionary<string, string> entries, CancellationToken cancellationToken) =>
+        Task.CompletedTask;
+
+    /// <inheritdoc/>
+    public Task<IReadOnlyDictionary<SiloAddress, IReadOnlyDictionary<string, string>>> ReadPublishedAsync(
+        CancellationToken cancellationToken) =>
+        Task.FromResult<IReadOnlyDictionary<SiloAddress, IReadOnlyDictionary<string, string>>>(
+            ImmutableDictionary<SiloAddress, IReadOnlyDictionary<string, string>>.Empty);
 
     /// <inheritdoc/>
     public ValueTask ReleaseAsync() => ValueTask.CompletedTask;

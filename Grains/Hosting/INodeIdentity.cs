@@ -15,6 +15,17 @@ internal interface INodeIdentity
     /// <exception cref="OrleansLogException">This silo cannot be that node.</exception>
     Task<(string? ClusterId, int? NodeId)> DecideAsync(DataDirectoryIdentity? found, CancellationToken cancellationToken);
 
+    /// <summary>Lets other silos read what this one says of itself, should asking it fail.</summary>
+    /// <param name="entries">This silo's metadata.</param>
+    /// <param name="cancellationToken">Ends the attempt.</param>
+    /// <exception cref="OrleansLogException">KafkaStorageError: the database failed.</exception>
+    Task PublishAsync(IReadOnlyDictionary<string, string> entries, CancellationToken cancellationToken);
+
+    /// <summary>What the silos of the cluster say of themselves: the last one of each node.</summary>
+    /// <exception cref="OrleansLogException">KafkaStorageError: the database failed.</exception>
+    Task<IReadOnlyDictionary<SiloAddress, IReadOnlyDictionary<string, string>>> ReadPublishedAsync(
+        CancellationToken cancellationToken);
+
     /// <summary>Completes, with what happened, when this silo is no longer that node; it stops then.</summary>
     Task<string> Lost { get; }
 

@@ -1,9 +1,9 @@
-using System.Collections.Immutable;
 using System.Globalization;
 using System.Runtime.CompilerServices;
 using Microsoft.Extensions.Logging;
 using Orleans.Runtime.MembershipService.SiloMetadata;
 using OrleansLog.Grains.Hosting;
+using OrleansLog.Records;
 
 namespace OrleansLog.Grains.Placement;
 
@@ -16,14 +16,21 @@ internal sealed partial class NodeDirectory(
     ISiloMetadataCache metadata,
     ILocalSiloDetails localSilo,
     LocalNode localNode,
+    INodeIdentity identity,
     TimeProvider time,
     ILogger<NodeDirectory> logger) : ILifecycleParticipant<ISiloLifecycle>, IDisposable
 {
     private static readonly TimeSpan FirstLook = TimeSpan.FromMilliseconds(20);
     private static readonly TimeSpan LastLook = TimeSpan.FromSeconds(1);
 
+    // Orleans asks a silo once who it is, and after a failure not before the next change of the membership, which may be never.
+    private static readonly TimeSpan AskElsewhere = TimeSpan.FromMilliseconds(500);
+
     private readonly CancellationTokenSource _stopping = new();
     private readonly Dictionary<SiloAddress, ClusterNode> _known = [];
+    private IReadOnlyDictionary<SiloAddress, IReadOnlyDictionary<string, string>> _published =
+        new Dictionary<SiloAddress, IReadOnlyDictionary<string, string>>();
+
     private Task _loop = Task.CompletedTask;
     private State _state = new(NodeView.Empty);
 
@@ -98,6 +105,7 @@ internal sealed partial class NodeDirectory(
                 else
                 {
                     _stopping.Token.ThrowIfCancellationRequested();
+                    if (pause > AskElsewhere) await ReadPublishedAsync();
                     pause = pause * 2 < LastLook ? pause * 2 : LastLook;
                 }
 
@@ -147,6 +155,18 @@ internal sealed partial class NodeDirectory(
         before.Superseded.TrySetResult(true);
     }
 
+    private async Task ReadPublishedAsync()
+    {
+        try
+        {
+            _published = await identity.ReadPublishedAsync(_stopping.Token);
+        }
+        catch (OrleansLogException e)
+        {
+            LogNotRead(e.Message);
+        }
+    }
+
     private static bool IsLater(ClusterNode node, ClusterNode other) =>
         node.IsActive != other.IsActive ? node.IsActive : node.Silo.Generation > other.Silo.Generation;
 
@@ -162,14 +182,15 @@ internal sealed partial class NodeDirectory(
         }
         else
         {
-            node = Read(silo, metadata.GetSiloMetadata(silo).Metadata);
+            node = Read(silo, metadata.GetSiloMetadata(silo).Metadata)
+                ?? (_published.TryGetValue(silo, out var published) ? Read(silo, published) : null);
         }
 
         if (node is not null) _known.Add(silo, node);
         return node;
     }
 
-    private static ClusterNode? Read(SiloAddress silo, ImmutableDictionary<string, string> entries) =>
+    private static ClusterNode? Read(SiloAddress silo, IReadOnlyDictionary<string, string> entries) =>
         entries.TryGetValue(NodeMetadata.NodeIdKey, out var text)
         && int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var id)
             ? new ClusterNode(
@@ -183,6 +204,9 @@ internal sealed partial class NodeDirectory(
 
     [LoggerMessage(Level = LogLevel.Critical, Message = "This node no longer follows which nodes run.")]
     private partial void LogFailed(Exception exception);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "A silo has not said which node it is, and that cannot be read either: {Reason}")]
+    private partial void LogNotRead(string reason);
 
     private sealed class State(NodeView view)
     {

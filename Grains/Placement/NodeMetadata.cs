@@ -10,7 +10,8 @@ namespace OrleansLog.Grains.Placement;
 /// Says who this node is, as Orleans silo metadata, by which every other silo learns it. Orleans reads its metadata before the
 /// silo starts, but which node this is only its data directory tells: so the entries are added then, before the silo has a port.
 /// </summary>
-internal sealed class NodeMetadata(Dictionary<string, string> entries, LocalNode localNode, IServiceProvider services)
+internal sealed class NodeMetadata(
+    Dictionary<string, string> entries, LocalNode localNode, INodeIdentity identity, IServiceProvider services)
     : ILifecycleParticipant<ISiloLifecycle>
 {
     /// <summary>The node's number.</summary>
@@ -32,10 +33,10 @@ internal sealed class NodeMetadata(Dictionary<string, string> entries, LocalNode
     public void Participate(ISiloLifecycle observer) => observer.Subscribe(
         nameof(NodeMetadata),
         LogStage.DataDirectory + 1,
-        _ =>
+        cancellation =>
         {
             Publish();
-            return Task.CompletedTask;
+            return identity.PublishAsync(entries, cancellation);
         });
 
     private void Publish()

@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Text.Json;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
@@ -63,6 +64,38 @@ internal sealed partial class ClusterRegistry : INodeIdentity, IAsyncDisposable
                 await _claim.TakeAsync(clusterId, nodeId, Holder, _silo.SiloAddress, cancellationToken);
         });
         return (clusterId, nodeId);
+    }
+
+    /// <inheritdoc/>
+    public Task PublishAsync(IReadOnlyDictionary<string, string> entries, CancellationToken cancellationToken) =>
+        _database.GuardAsync("be written", async () =>
+        {
+            await using var connection = (NpgsqlConnection)await _database.Source.OpenConnectionAsync(cancellationToken);
+            await using var command = new NpgsqlCommand(
+                "UPDATE OrleansLogNode SET Metadata = @metadata WHERE Endpoint = @endpoint", connection);
+            command.Parameters.AddWithValue("metadata", JsonSerializer.Serialize(entries));
+            command.Parameters.AddWithValue("endpoint", _silo.SiloAddress.ToParsableString());
+            await command.ExecuteNonQueryAsync(cancellationToken);
+        });
+
+    /// <inheritdoc/>
+    public async Task<IReadOnlyDictionary<SiloAddress, IReadOnlyDictionary<string, string>>> ReadPublishedAsync(
+        CancellationToken cancellationToken)
+    {
+        var published = new Dictionary<SiloAddress, IReadOnlyDictionary<string, string>>();
+        await _database.GuardAsync("be read", async () =>
+        {
+            await using var connection = (NpgsqlConnection)await _database.Source.OpenConnectionAsync(cancellationToken);
+            await using var command = new NpgsqlCommand(
+                "SELECT Endpoint, Metadata FROM OrleansLogNode WHERE Metadata IS NOT NULL", connection);
+            await using var reader = await command.ExecuteReaderAsync(cancellationToken);
+            while (await reader.ReadAsync(cancellationToken))
+            {
+                published[SiloAddress.FromParsableString(reader.GetString(0))] =
+                    JsonSerializer.Deserialize<Dictionary<string, string>>(reader.GetString(1))!;
+            }
+        });
+        return published;
     }
 
     /// <inheritdoc/>

@@ -45,7 +45,8 @@ internal sealed record NodeRow(string ClusterId, int NodeId, string Holder, Silo
             )
             INSERT INTO OrleansLogNode (NodeId, Holder, Endpoint, TakenAt) VALUES (@node, @holder, @endpoint, now())
             ON CONFLICT (NodeId) DO UPDATE
-            SET Holder = excluded.Holder, Endpoint = excluded.Endpoint, TakenAt = excluded.TakenAt
+            SET Holder = excluded.Holder, Endpoint = excluded.Endpoint, TakenAt = excluded.TakenAt,
+                Metadata = CASE WHEN OrleansLogNode.Endpoint = excluded.Endpoint THEN OrleansLogNode.Metadata END
             """,
             connection);
         command.Parameters.AddWithValue("node", NodeId);

@@ -17,13 +17,15 @@ CREATE TABLE IF NOT EXISTS OrleansLogCluster
     NextNodeId integer NOT NULL
 );
 
--- Who had a node id last. Whether it is in use is told by a lock that its silo's connection holds, and not by this row.
+-- Who had a node id last, and what that silo says of itself. Whether the id is in use is told by a lock that the silo's
+-- connection holds, and not by this row.
 CREATE TABLE IF NOT EXISTS OrleansLogNode
 (
     NodeId integer NOT NULL PRIMARY KEY CHECK (NodeId >= 0),
     Holder text NOT NULL,
     Endpoint text NOT NULL,
-    TakenAt timestamptz NOT NULL
+    TakenAt timestamptz NOT NULL,
+    Metadata text
 );
 
 CREATE TABLE IF NOT EXISTS OrleansQuery

@@ -120,6 +120,23 @@ public sealed class NodeClaimTests : IAsyncLifetime, IDisposable
         Assert.Equal("mine", (await Registry("b").DecideAsync(new DataDirectoryIdentity("mine", 8), default)).ClusterId);
     }
 
+    [PostgresFact]
+    public async Task What_a_silo_says_of_itself_is_read_by_the_others_until_another_silo_is_that_node()
+    {
+        var first = Registry("first", nodeId: 4);
+        await first.DecideAsync(null, default);
+        await first.PublishAsync(new Dictionary<string, string> { ["a"] = "b" }, default);
+        var other = Registry("other");
+        await other.DecideAsync(null, default);
+        var (silo, entries) = Assert.Single(await other.ReadPublishedAsync(default));
+        Assert.Equal(_silos[0], silo);
+        Assert.Equal("b", Assert.Contains("a", entries));
+
+        await first.ReleaseAsync();
+        await Registry("first", nodeId: 4).DecideAsync(null, default);
+        Assert.Empty(await other.ReadPublishedAsync(default));
+    }
+
     private ClusterRegistry Registry(string directory, int? nodeId = null, string? clusterId = null, SiloAddress? silo = null)
     {
         var options = new OrleansLogOptions { DataDirectory = _data[directory], NodeId = nodeId, ClusterId = clusterId };

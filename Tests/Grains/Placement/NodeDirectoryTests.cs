@@ -1,8 +1,14 @@
+using System.Collections.Immutable;
 using System.Globalization;
+using System.Net;
+using System.Runtime.CompilerServices;
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging.Abstractions;
 using Orleans.Runtime.MembershipService.SiloMetadata;
 using Orleans.TestingHost;
+using OrleansLog.Engine.Storage;
 using OrleansLog.Grains;
+using OrleansLog.Grains.Hosting;
 using OrleansLog.Grains.Placement;
 using Xunit;
 
@@ -99,11 +105,77 @@ public sealed class NodeDirectoryTests : IAsyncLifetime, IDisposable
         Assert.True(await following.WaitAsync(Limit) > 0);
     }
 
+    [Fact]
+    public async Task A_silo_that_cannot_be_asked_who_it_is_is_known_from_what_it_has_published()
+    {
+        var silo = SiloAddress.New(IPAddress.Loopback, 7, 1);
+        var identity = new Published { [silo] = new Dictionary<string, string> { [NodeMetadata.NodeIdKey] = "70", [NodeMetadata.RackKey] = "r" } };
+        var membership = new OneSilo(silo);
+        var services = _cluster.Silos[0].ServiceProvider;
+        using var directory = new NodeDirectory(
+            membership,
+            new Nothing(),
+            services.GetRequiredService<ILocalSiloDetails>(),
+            services.GetRequiredService<LocalNode>(),
+            identity,
+            TimeProvider.System,
+            NullLogger<NodeDirectory>.Instance);
+        await new TestLifecycle().StartAsync(directory);
+        using var limit = new CancellationTokenSource(Limit);
+        var view = await directory.WaitForAsync(view => view.Unknown.Count == 1, limit.Token);
+        Assert.Empty(view.Nodes);
+        view = await directory.WaitForAsync(view => view.Unknown.Count == 0 && view.Nodes.Count == 1, limit.Token);
+        Assert.Equal((70, "r", true), (view.Nodes[0].NodeId, view.Nodes[0].Rack, view.Nodes[0].IsActive));
+    }
+
     private static NodeDirectory Directory(InProcessSiloHandle silo) => silo.ServiceProvider.GetRequiredService<NodeDirectory>();
 
     private static async Task<NodeView> WaitAsync(InProcessSiloHandle silo, Func<NodeView, bool> condition)
     {
         using var limit = new CancellationTokenSource(Limit);
         return await Directory(silo).WaitForAsync(condition, limit.Token);
+    }
+
+    /// <summary>Knows nothing of any silo, as after a call that failed.</summary>
+    private sealed class Nothing : ISiloMetadataCache
+    {
+        public SiloMetadata GetSiloMetadata(SiloAddress siloAddress) => SiloMetadata.Empty;
+    }
+
+    private sealed class OneSilo(SiloAddress silo) : IClusterMembershipService
+    {
+        public ClusterMembershipSnapshot CurrentSnapshot { get; } = new(
+            ImmutableDictionary<SiloAddress, ClusterMember>.Empty.Add(silo, new ClusterMember(silo, SiloStatus.Active, "silo")),
+            new MembershipVersion(1));
+
+        public IAsyncEnumerable<ClusterMembershipSnapshot> MembershipUpdates => UpdatesAsync();
+
+        public ValueTask Refresh(MembershipVersion minimumVersion = default, CancellationToken cancellationToken = default) => default;
+
+        public Task<bool> TryKill(SiloAddress siloAddress) => Task.FromResult(false);
+
+        private async IAsyncEnumerable<ClusterMembershipSnapshot> UpdatesAsync(
+            [EnumeratorCancellation] CancellationToken cancellationToken = default)
+        {
+            yield return CurrentSnapshot;
+            await Task.Delay(Timeout.Infinite, cancellationToken);
+        }
+    }
+
+    private sealed class Published : Dictionary<SiloAddress, IReadOnlyDictionary<string, string>>, INodeIdentity
+    {
+        public Task<string> Lost { get; } = new TaskCompletionSource<string>().Task;
+
+        public Task<(string? ClusterId, int? NodeId)> DecideAsync(
+            DataDirectoryIdentity? found, CancellationToken cancellationToken) => throw new NotSupportedException();
+
+        public Task PublishAsync(IReadOnlyDictionary<string, string> entries, CancellationToken cancellationToken) =>
+            throw new NotSupportedException();
+
+        public Task<IReadOnlyDictionary<SiloAddress, IReadOnlyDictionary<string, string>>> ReadPublishedAsync(
+            CancellationToken cancellationToken) =>
+            Task.FromResult<IReadOnlyDictionary<SiloAddress, IReadOnlyDictionary<string, string>>>(this);
+
+        public ValueTask ReleaseAsync() => default;
     }
 }
