@@ -9,3 +9,13 @@ namespace OrleansLog.Grains.Interfaces;
 public readonly record struct Leadership(
     [property: Id(0)] TopicPartition Partition,
     [property: Id(1)] int LeaderEpoch);
+
+/// <summary>The nodes that run.</summary>
+/// <param name="Version">Rises with every change of the cluster's membership.</param>
+/// <param name="Silos">One name for each start of each node.</param>
+/// <param name="Gateways">Where their gateways are, as address:port.</param>
+[GenerateSerializer, Immutable, Alias("OrleansLog.RunningNodes")]
+public sealed record RunningNodes(
+    [property: Id(0)] long Version,
+    [property: Id(1)] IReadOnlyList<string> Silos,
+    [property: Id(2)] IReadOnlyList<string> Gateways);

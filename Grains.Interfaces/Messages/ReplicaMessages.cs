@@ -46,6 +46,7 @@ public sealed record ReplicaLogState(
 /// <param name="Alignment">What to do before the records: a <c>ReplicaAlignment</c>.</param>
 /// <param name="BaseOffset">Where the replica's log must end, or is made to end.</param>
 /// <param name="Records">Whole batches, maybe none.</param>
+/// <param name="Seal">A check over the parts of the records that no CRC covers.</param>
 /// <param name="HighWatermark">The leader's high watermark.</param>
 /// <param name="LogStartOffset">The leader's log start offset.</param>
 [GenerateSerializer, Immutable, Alias("OrleansLog.ReplicaPush")]
@@ -55,8 +56,9 @@ public sealed record ReplicaPush(
     [property: Id(2)] int Alignment,
     [property: Id(3)] long BaseOffset,
     [property: Id(4)] RecordBytes Records,
-    [property: Id(5)] long HighWatermark,
-    [property: Id(6)] long LogStartOffset);
+    [property: Id(5)] long Seal,
+    [property: Id(6)] long HighWatermark,
+    [property: Id(7)] long LogStartOffset);
 
 /// <summary>A replica's answer to a push; the fields are those of the engine's <c>ReplicateResponse</c>.</summary>
 /// <param name="Result">What became of it: a <c>ReplicaResult</c>.</param>

@@ -21,10 +21,10 @@ internal sealed partial class CrashDetector(
     TimeProvider time,
     ILogger<CrashDetector> logger) : IConnectionWatcher, ILifecycleParticipant<ISiloLifecycle>, IDisposable
 {
-    private const int Looks = 3;
+    private const int Looks = 2;
     private const int Rounds = 3;
     private const int MaxAsked = 2;
-    private static readonly TimeSpan LookPause = TimeSpan.FromMilliseconds(15);
+    private static readonly TimeSpan LookPause = TimeSpan.FromMilliseconds(10);
     private static readonly TimeSpan RoundPause = TimeSpan.FromMilliseconds(250);
     private static readonly TimeSpan ProbePatience = TimeSpan.FromMilliseconds(200);
     private static readonly TimeSpan AskPatience = TimeSpan.FromMilliseconds(400);
@@ -82,8 +82,11 @@ internal sealed partial class CrashDetector(
         for (var round = 0; round < Rounds; round++)
         {
             if (round > 0) await Task.Delay(RoundPause, time, _stopping.Token);
-            if (!IsMember(silo) || !await IsRefusedAsync(silo)) return;
-            var agreed = await AskOthersAsync(silo);
+            if (!IsMember(silo)) return;
+            var asked = AskOthersAsync(silo);
+            var isRefused = await IsRefusedAsync(silo);
+            var agreed = await asked;
+            if (!isRefused) return;
             if (agreed == Agreement.Denied) return;
             if (agreed == Agreement.Open) continue;
             LogCrashed(silo, (long)time.GetElapsedTime(began).TotalMilliseconds);

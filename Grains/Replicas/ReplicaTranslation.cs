@@ -13,6 +13,7 @@ internal static class ReplicaTranslation
         (int)request.Alignment,
         request.BaseOffset,
         request.Records.IsEmpty ? RecordBytes.Empty : RecordBytes.Borrow([request.Records]),
+        request.Seal,
         request.HighWatermark,
         request.LogStartOffset);
 
@@ -23,6 +24,7 @@ internal static class ReplicaTranslation
         (ReplicaAlignment)push.Alignment,
         push.BaseOffset,
         push.Records.Length == 0 ? default : push.Records.Memory,
+        push.Seal,
         push.HighWatermark,
         push.LogStartOffset);
 
