@@ -212,7 +212,7 @@ public sealed class ClusterNode
             _sessions += 1_000_000;
             Follower = new PartitionFollower(
                 log, Id, Time, -1, new PartitionFollowerOptions { SessionSeed = () => (Id * 1_000_000_000_000L) + _sessions }, NullLogger.Instance);
-            _cluster.Trace.Add($"node {Id} is up: [{log.LogStartOffset}, {log.LogEndOffset}) epoch {log.LatestEpoch}, fenced {log.FencedEpoch}, damaged from {log.DamagedFrom}; {log.Recovery.CutReason}");
+            _cluster.Trace.Add($"node {Id} is up: [{log.LogStartOffset}, {log.LogEndOffset}) epoch {log.LatestEpoch}, fenced {log.FencedEpoch}, damaged from {log.DamagedFrom}; {log.Recovery}");
         }
         catch (Exception failure) when (failure is IOException or OrleansLogException)
         {

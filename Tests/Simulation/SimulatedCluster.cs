@@ -28,7 +28,7 @@ public sealed record SimulationOptions
 
 /// <summary>What a simulation came to.</summary>
 public sealed record SimulationResult(
-    int Seed, string? Failure, ulong TraceHash, int Acknowledged, int Seen, long Events, int Epochs, IReadOnlyList<string> Trace)
+    int Seed, string? Failure, bool IsExcused, ulong TraceHash, int Acknowledged, int Seen, long Events, int Epochs, IReadOnlyList<string> Trace)
 {
     public override string ToString()
     {
@@ -75,6 +75,9 @@ public sealed class SimulatedCluster
     /// <summary>Whether readers come to an end.</summary>
     public bool IsOver { get; private set; }
 
+    /// <summary>Whether the disks of all in-sync replicas were ruined.</summary>
+    public bool IsExcused { get; private set; }
+
     public string? LastClientFailure { get; set; }
 
     public ClusterNode Node(int id) => Nodes[id - 1];
@@ -104,7 +107,7 @@ public sealed class SimulatedCluster
         }
 
         return new SimulationResult(
-            seed, failure, cluster.Trace.Hash, cluster.History.AcknowledgedCount, cluster.History.SeenCount,
+            seed, failure, cluster.IsExcused, cluster.Trace.Hash, cluster.History.AcknowledgedCount, cluster.History.SeenCount,
             cluster.Scheduler.EventCount, cluster.Store.State.LeaderEpoch, [.. cluster.Trace.LastLines]);
     }
 
@@ -125,7 +128,13 @@ public sealed class SimulatedCluster
         var limit = Scheduler.Now + Options.CalmLimit;
         foreach (var node in Nodes) ScrubNow(node);
         if (!Scheduler.RunUntil(() => producers.TrueForAll(producer => producer.IsDone) && IsWhole(), limit))
+        {
+            // Nothing is promised once every in-sync replica has lost data; and nobody leads then, rather than serve too little.
+            IsExcused = nemesis.HasHurt(Store.State.Isr) && !Nodes.Any(node => node.Leads && node.Leader!.State.LeaderEpoch == Store.State.LeaderEpoch);
+            if (IsExcused) return;
             throw new BrokenPromiseException($"The cluster did not become whole again within {Options.CalmLimit}: {Describe()}");
+        }
+
         IsOver = true;
         History.Judge([.. Nodes.Select(node => (node.Id, node.Log!))]);
     }
