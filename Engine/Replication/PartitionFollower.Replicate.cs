@@ -92,6 +92,7 @@ public sealed partial class PartitionFollower
             _log.TruncateTo(request.BaseOffset);
         }
 
+        _log.ForgetEmptyEpochs();
         // Whoever leads has seen to it that this replica is not in sync while it lacks anything.
         _log.MarkWhole();
         _isAligned = true;
