@@ -134,7 +134,10 @@ public sealed class ClusterNode
     public bool Scrub()
     {
         if (Log is null || Log.Offline is not null) return false;
-        return Leads ? Leader!.Scrub() : Follower!.Scrub();
+        if (Leads) return Leader!.Scrub();
+        if (Follower!.Scrub()) return true;
+        _cluster.Store.NoteNode(Id, isUp: true);
+        return false;
     }
 
     /// <summary>

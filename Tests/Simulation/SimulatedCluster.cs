@@ -43,6 +43,7 @@ public sealed class SimulatedCluster
 {
     private readonly HashSet<int> _scrubbed = [];
     private readonly Lane _watch;
+    private List<SimulatedProducer> _producers = [];
 
     public SimulatedCluster(int seed, SimulationOptions options, Action<string>? sink = null)
     {
@@ -117,8 +118,8 @@ public sealed class SimulatedCluster
         Scheduler.AfterEvent = CrashNodes;
         foreach (var node in Nodes) node.Start();
         Store.Start();
-        var producers = Enumerable.Range(1, 2).Select(id => new SimulatedProducer(this, id)).ToList();
-        foreach (var producer in producers) producer.Start();
+        _producers = Enumerable.Range(1, 2).Select(id => new SimulatedProducer(this, id)).ToList();
+        foreach (var producer in _producers) producer.Start();
         for (var id = 1; id <= 2; id++) new SimulatedReader(this, id).Start();
         nemesis.Start();
         Scheduler.RunUntil(() => false, Options.Duration);
@@ -127,7 +128,7 @@ public sealed class SimulatedCluster
         IsCalm = true;
         var limit = Scheduler.Now + Options.CalmLimit;
         foreach (var node in Nodes) ScrubNow(node);
-        if (!Scheduler.RunUntil(() => producers.TrueForAll(producer => producer.IsDone) && IsWhole(), limit))
+        if (!Scheduler.RunUntil(() => _producers.TrueForAll(producer => producer.IsDone) && IsWhole(), limit))
         {
             // Nothing is promised once every in-sync replica has lost data; and nobody leads then, rather than serve too little.
             IsExcused = nemesis.HasHurt(Store.State.Isr) && !Nodes.Any(node => node.Leads && node.Leader!.State.LeaderEpoch == Store.State.LeaderEpoch);
@@ -165,6 +166,6 @@ public sealed class SimulatedCluster
         $"stored {Store.State.LeaderEpoch}/{Store.State.Leader} in sync {string.Join(',', Store.State.Isr)}; "
         + string.Join("; ", Nodes.Select(node =>
             $"node {node.Id}{(node.Leads ? $" leads {node.Leader!.State.LeaderEpoch} hw {node.Leader.HighWatermark}" : "")}"
-            + $" [{node.Log?.LogStartOffset}, {node.Log?.LogEndOffset}) offline {node.Log?.Offline?.Message}"))
-        + $"; a client last heard: {LastClientFailure}";
+            + $" [{node.Log?.LogStartOffset}, {node.Log?.LogEndOffset}) damaged from {node.Log?.DamagedFrom}{(_scrubbed.Contains(node.Id) ? "" : " and not scrubbed")}"))
+        + $"; producers done: {_producers.Count(producer => producer.IsDone)} of {_producers.Count}; a client last heard: {LastClientFailure}";
 }
