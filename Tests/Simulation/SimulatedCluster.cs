@@ -88,9 +88,9 @@ public sealed class SimulatedCluster
         Network.Chance(0.8) ? Node(Store.State.Leader) : Nodes[Scheduler.Random.Next(Nodes.Count)];
 
     /// <summary>Runs a seed from the start to the verdict.</summary>
-    public static SimulationResult Run(int seed, SimulationOptions? options = null, Action<string>? sink = null)
+    public static SimulationResult Run(int seed, SimulationOptions options, Action<string>? sink = null)
     {
-        var cluster = new SimulatedCluster(seed, options ?? new SimulationOptions { Nodes = seed % 4 == 3 ? 5 : 3 }, sink);
+        var cluster = new SimulatedCluster(seed, options, sink);
         string? failure = null;
         try
         {
