@@ -54,7 +54,12 @@ public sealed class History
         var bytes = logs.Select(log => (log.Node, Bytes: BytesOf(log.Log))).ToList();
         foreach (var (node, content) in bytes.Skip(1))
             if (!content.AsSpan().SequenceEqual(bytes[0].Bytes))
-                throw new BrokenPromiseException($"The logs of nodes {bytes[0].Node} and {node} differ.");
+                {
+                var at = content.AsSpan().CommonPrefixLength(bytes[0].Bytes);
+                throw new BrokenPromiseException(
+                    $"The logs of nodes {bytes[0].Node} and {node} differ from byte {at} of {bytes[0].Bytes.Length} and {content.Length} on.");
+            }
+
 
         var records = TestLog.Records(bytes[0].Bytes);
         var byOffset = new Dictionary<long, string>();

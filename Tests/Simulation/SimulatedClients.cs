@@ -32,7 +32,8 @@ public sealed class SimulatedProducer(SimulatedCluster cluster, int id)
             {
                 var count = 1 + random.Next(3);
                 _inFlight.Add(_nextBatch);
-                _ = SendAsync(_nextBatch++, _nextSequence, count, time);
+                var (number, sequence) = (_nextBatch++, _nextSequence);
+                _lane.Start(() => SendAsync(number, sequence, count, time));
                 _nextSequence += count;
             }
 
