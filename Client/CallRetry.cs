@@ -16,6 +16,9 @@ internal enum CallFailure
 /// <summary>Judges failures of grain calls and repeats calls that may be repeated.</summary>
 internal static class CallRetry
 {
+    // A leader or coordinator that is gone has a successor within a fraction of a second.
+    private const int QuickRetries = 10;
+    private static readonly TimeSpan FirstPause = TimeSpan.FromMilliseconds(25);
     private static readonly TimeSpan LongestPause = TimeSpan.FromSeconds(1);
 
     /// <summary>How <paramref name="exception"/>, thrown by a grain call, is to be taken.</summary>
@@ -41,8 +44,8 @@ internal static class CallRetry
     {
         var time = context.Time;
         var start = time.GetTimestamp();
-        var pause = TimeSpan.FromMilliseconds(50);
-        while (true)
+        var pause = FirstPause;
+        for (var attempt = 1; ; attempt++)
         {
             cancellationToken.ThrowIfCancellationRequested();
             var left = timeout - time.GetElapsedTime(start);
@@ -62,7 +65,7 @@ internal static class CallRetry
             }
 
             await Task.Delay(pause, time, cancellationToken).ConfigureAwait(false);
-            pause = pause * 2 < LongestPause ? pause * 2 : LongestPause;
+            if (attempt >= QuickRetries) pause = pause * 2 < LongestPause ? pause * 2 : LongestPause;
         }
     }
 

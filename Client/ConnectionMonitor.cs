@@ -21,6 +21,9 @@ internal sealed class ConnectionMonitor : IClusterConnectionStatusObserver
 
     public void NotifyClusterConnectionLost() => Break();
 
+    /// <summary>A node is gone: what was under way to it will not be answered, however it is connected to.</summary>
+    public void NotifyNodeLost() => Break();
+
     // Not inline: whoever tells us is about to tear the connection down.
     private void Break() => ThreadPool.UnsafeQueueUserWorkItem(
         static broken => broken.Cancel(), Interlocked.Exchange(ref _broken, new CancellationTokenSource()), preferLocal: false);

@@ -15,6 +15,13 @@ public static class GrainFactoryExtensions
     public static IPartitionGrain GetPartition(this IGrainFactory grains, TopicPartition partition) =>
         grains.GetGrain<IPartitionGrain>(PartitionKey.Format(partition));
 
+    /// <summary>The replica of a partition on one node; it need not exist.</summary>
+    public static IReplicaGrain GetReplica(this IGrainFactory grains, TopicPartition partition, int nodeId) =>
+        grains.GetGrain<IReplicaGrain>(ReplicaKey.Format(partition, nodeId));
+
+    /// <summary>A node; it need not run.</summary>
+    public static INodeGrain GetNode(this IGrainFactory grains, int nodeId) => grains.GetGrain<INodeGrain>(nodeId);
+
     /// <summary>A consumer group; it need not exist.</summary>
     public static IConsumerGroupGrain GetConsumerGroup(this IGrainFactory grains, string groupId) =>
         grains.GetGrain<IConsumerGroupGrain>(groupId);

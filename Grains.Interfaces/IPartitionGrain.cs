@@ -39,6 +39,18 @@ public interface IPartitionGrain : IGrainWithStringKey
     [AlwaysInterleave, Alias("Describe")]
     Task<PartitionDescription> Describe();
 
+    /// <summary>Has the partition led, by whoever is to, and tells which node that is; makes no other change.</summary>
+    [AlwaysInterleave, Alias("Lead")]
+    Task<int> Lead();
+
+    /// <summary>
+    /// Hands the office to an in-sync replica: to <paramref name="successor"/>, or to the one that is to lead when that is null.
+    /// Nothing acknowledged is lost, and requests that come meanwhile are refused with NotLeaderOrFollower. Returns the node that
+    /// leads then, which is the present leader when nobody could take over in time.
+    /// </summary>
+    [AlwaysInterleave, Alias("HandOver")]
+    Task<int> HandOver(int? successor);
+
     /// <summary>Takes over a changed topic configuration; called by the topic.</summary>
     [AlwaysInterleave, Alias("ApplyConfig")]
     Task ApplyConfig(TopicDescription topic);

@@ -10,6 +10,9 @@ namespace OrleansLog.Client;
 /// </summary>
 internal sealed class PartitionFetcher : IAsyncDisposable
 {
+    // A leader that is gone has a successor within a fraction of a second.
+    private const int QuickRetries = 10;
+
     private readonly ConsumerCore _core;
     private readonly PartitionCursor _cursor;
     private readonly IPartitionGrain _leader;
@@ -214,7 +217,7 @@ internal sealed class PartitionFetcher : IAsyncDisposable
     private async Task<T> PersistAsync<T>(Func<Task<T>> call, CancellationToken stop)
     {
         var pause = Settings.RetryBackoff;
-        while (true)
+        for (var attempt = 1; ; attempt++)
         {
             try
             {
@@ -231,7 +234,7 @@ internal sealed class PartitionFetcher : IAsyncDisposable
             }
 
             await Task.Delay(pause, Time, stop).ConfigureAwait(false);
-            if (pause < TimeSpan.FromSeconds(2)) pause *= 2;
+            if (attempt >= QuickRetries && pause < TimeSpan.FromSeconds(2)) pause *= 2;
         }
     }
 

@@ -4,6 +4,7 @@ using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using Orleans.Configuration;
+using Orleans.Messaging;
 using OrleansLog.Grains.Interfaces.Transport;
 using OrleansLog.Records;
 
@@ -19,6 +20,7 @@ internal sealed class ClientConnection : IAsyncDisposable
 
     private readonly ServiceProvider _services;
     private readonly IHostedService[] _hosted;
+    private ClusterWatch? _watch;
     private int _disposed;
 
     private ClientConnection(ServiceProvider services)
@@ -36,6 +38,7 @@ internal sealed class ClientConnection : IAsyncDisposable
         try
         {
             foreach (var service in connection._hosted) await service.StartAsync(deadline.Token).ConfigureAwait(false);
+            connection._watch = Watch(connection._services);
             return new OrleansLogClient(
                 connection._services.GetRequiredService<IClusterClient>(),
                 options,
@@ -56,6 +59,7 @@ internal sealed class ClientConnection : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         if (Interlocked.Exchange(ref _disposed, 1) != 0) return;
+        if (_watch is not null) await _watch.DisposeAsync().ConfigureAwait(false);
         using var patience = new CancellationTokenSource(TimeSpan.FromSeconds(5));
         foreach (var service in _hosted.AsEnumerable().Reverse())
         {
@@ -72,6 +76,13 @@ internal sealed class ClientConnection : IAsyncDisposable
         await _services.DisposeAsync().ConfigureAwait(false);
     }
 
+    private static ClusterWatch Watch(ServiceProvider services) => new(
+        services.GetRequiredService<IClusterClient>(),
+        services.GetRequiredService<ConnectionMonitor>(),
+        services.GetRequiredService<WatchedGateways>(),
+        services.GetService<TimeProvider>() ?? TimeProvider.System,
+        services.GetRequiredService<ILoggerFactory>());
+
     private static ServiceProvider Build(
         OrleansLogClientOptions options, IPEndPoint[] endpoints, CancellationToken deadline)
     {
@@ -79,7 +90,10 @@ internal sealed class ClientConnection : IAsyncDisposable
         services.AddLogging(options.Logging ?? (static _ => { }));
         services.AddOrleansClient(client =>
         {
-            client.UseStaticClustering(endpoints);
+            var gateways = new WatchedGateways(endpoints);
+            client.Services.AddSingleton(gateways);
+            client.Services.AddSingleton<IGatewayListProvider>(gateways);
+            client.Configure<GatewayOptions>(options => options.GatewayListRefreshPeriod = WatchedGateways.RefreshPeriod);
             client.UseConnectionRetryFilter(async (_, _) =>
             {
                 try

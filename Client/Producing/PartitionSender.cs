@@ -15,6 +15,8 @@ namespace OrleansLog.Client;
 /// </summary>
 internal sealed class PartitionSender
 {
+    private const int QuickRetries = 10;
+
     private readonly ProducerCore _core;
     private readonly TopicProducer _topic;
     private readonly IPartitionGrain _leader;
@@ -220,9 +222,10 @@ internal sealed class PartitionSender
         (last is null ? "" : $" The last attempt failed with: {last.Message}"),
         last);
 
+    // A leader that is gone has a successor within a fraction of a second: the first retries keep the first pause.
     private TimeSpan Backoff(ProducerBatch batch)
     {
-        var factor = Math.Pow(2, Math.Min(batch.Attempts - 1, 16)) * (0.8 + Random.Shared.NextDouble() * 0.4);
+        var factor = Math.Pow(2, Math.Clamp(batch.Attempts - QuickRetries, 0, 16)) * (0.8 + Random.Shared.NextDouble() * 0.4);
         var pause = Settings.RetryBackoff * factor;
         return pause < Settings.RetryBackoffMax ? pause : Settings.RetryBackoffMax;
     }

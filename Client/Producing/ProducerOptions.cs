@@ -65,9 +65,9 @@ public sealed class ProducerOptions<TKey, TValue>
     /// <summary>How long one attempt to send a batch may take, in milliseconds, from 1. Default: 15,000.</summary>
     public int RequestTimeoutMs { get; set; } = 15_000;
 
-    /// <summary>How long to wait before the first retry, in milliseconds, from 1; it doubles up to
-    /// <see cref="RetryBackoffMaxMs"/>. Default: 50.</summary>
-    public int RetryBackoffMs { get; set; } = 50;
+    /// <summary>How long to wait before each of the first ten retries, in milliseconds, from 1; with each further one it doubles,
+    /// up to <see cref="RetryBackoffMaxMs"/>. Default: 25.</summary>
+    public int RetryBackoffMs { get; set; } = 25;
 
     /// <summary>The longest wait between retries, in milliseconds. Default: 1,000.</summary>
     public int RetryBackoffMaxMs { get; set; } = 1_000;

@@ -42,11 +42,19 @@ internal sealed class CommitPoint(long offset)
     /// <summary>Raises the high watermark and wakes those who wait; does nothing when it is there already, or closed.</summary>
     public void AdvanceTo(long offset)
     {
-        if (offset <= Offset) return;
-        TaskCompletionSource? signal;
+        if (offset > Offset && TryRaise(offset, out var signal)) signal?.TrySetResult();
+    }
+
+    /// <summary>
+    /// Raises the high watermark; false when it is there already, or closed. The caller completes <paramref name="signal"/> once it
+    /// has left its own lock.
+    /// </summary>
+    public bool TryRaise(long offset, out TaskCompletionSource? signal)
+    {
+        signal = null;
         lock (_gate)
         {
-            if (offset <= _offset || _closed is not null) return;
+            if (offset <= _offset || _closed is not null) return false;
             var committed = _committedBytes;
             while (_uncommitted.TryPeek(out var append) && append.EndOffset <= offset)
             {
@@ -58,9 +66,8 @@ internal sealed class CommitPoint(long offset)
             Volatile.Write(ref _committedBytes, committed);
             Volatile.Write(ref _offset, offset);
             (signal, _signal) = (_signal, null);
+            return true;
         }
-
-        signal?.TrySetResult();
     }
 
     /// <summary>
@@ -72,7 +79,7 @@ internal sealed class CommitPoint(long offset)
         lock (_gate)
         {
             if (_closed is not null) return Task.FromException(_closed);
-            return (_signal ??= new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously)).Task;
+            return (_signal ??= Continuations.NewCompletion()).Task;
         }
     }
 

@@ -41,9 +41,9 @@ public sealed partial class PartitionLeader
             throw new OrleansLogException(ErrorCode.InvalidRequiredAcks, $"acks is {acks}; it must be -1, 0 or 1.");
         if (acks == -1) CheckInSync(state, ErrorCode.NotEnoughReplicas);
         var parked = AppendOrPark(batches, out var result);
-        if (parked is not null) result = await WaitForTurn(parked, timeout, cancellationToken).ConfigureAwait(false);
+        if (parked is not null) result = await WaitForTurn(parked, timeout, cancellationToken).ConfigureAwait(Continuations.StayOnContext);
 
-        if (acks == -1) await CommitAsync(result.NextOffset, timeout).ConfigureAwait(false);
+        if (acks == -1) await CommitAsync(result.NextOffset, timeout).ConfigureAwait(Continuations.StayOnContext);
         else CommitInBackground(result.NextOffset);
         return new ProduceOutcome(result.BaseOffsets, result.LogAppendTimeMs, _log.LogStartOffset, state.LeaderEpoch);
     }
@@ -55,6 +55,7 @@ public sealed partial class PartitionLeader
         var isSequenced = RecordBatchHeader.TryRead(batches.Span, out var first) && first.HasProducerId && first.BaseSequence >= 0;
         lock (_appendGate)
         {
+            if (Volatile.Read(ref _refusal) is { } refusal) throw refusal.Renewed();
             if (isSequenced)
             {
                 var known = _log.FindProducer(first.ProducerId);
@@ -73,10 +74,24 @@ public sealed partial class PartitionLeader
 
     private LogAppendResult AppendNow(Memory<byte> batches)
     {
-        if (Volatile.Read(ref _closed) is { } closed) throw closed.Renewed();
-        var result = _log.AppendAsLeader(batches, State.LeaderEpoch);
-        if (result.AnyAppended) _commit.Appended(result.NextOffset, batches.Length);
+        if (Volatile.Read(ref _refusal) is { } refusal) throw refusal.Renewed();
+        var result = AppendToLog(batches);
+        if (!result.AnyAppended) return result;
+        _commit.Appended(result.NextOffset, batches.Length);
+        WakePushes();
         return result;
+    }
+
+    private LogAppendResult AppendToLog(Memory<byte> batches)
+    {
+        try
+        {
+            return _log.AppendAsLeader(batches, State.LeaderEpoch);
+        }
+        catch (OrleansLogException) when (NoteOffline())
+        {
+            throw;
+        }
     }
 
     private void ReleaseParked(long producerId)
@@ -100,7 +115,7 @@ public sealed partial class PartitionLeader
         var limit = timeout < _options.MaxParkedTime ? timeout : _options.MaxParkedTime;
         try
         {
-            return await parked.Done.Task.WaitAsync(limit, _time, cancellationToken).ConfigureAwait(false);
+            return await parked.Done.Task.WaitAsync(limit, _time, cancellationToken).ConfigureAwait(Continuations.StayOnContext);
         }
         catch (Exception waited) when (waited is TimeoutException or OperationCanceledException)
         {
@@ -111,7 +126,7 @@ public sealed partial class PartitionLeader
                 if (_gate.Remove(parked)) parked.Done.TrySetCanceled(CancellationToken.None);
             }
 
-            if (!parked.Done.Task.IsCanceled) return await parked.Done.Task.ConfigureAwait(false);
+            if (!parked.Done.Task.IsCanceled) return await parked.Done.Task.ConfigureAwait(Continuations.StayOnContext);
             if (waited is OperationCanceledException) throw;
             throw OutOfOrder(parked.First, known);
         }
@@ -126,7 +141,7 @@ public sealed partial class PartitionLeader
             if (_commit.Offset < nextOffset && _log.Config.FlushesEveryAppend)
             {
                 deadline = _deadlines.After(timeout);
-                await _log.WhenDurableAsync(nextOffset, deadline).ConfigureAwait(false);
+                await _log.WhenDurableAsync(nextOffset, deadline).ConfigureAwait(Continuations.StayOnContext);
             }
 
             AdvanceHighWatermark();
@@ -134,8 +149,12 @@ public sealed partial class PartitionLeader
             {
                 if (!deadline.CanBeCanceled) deadline = _deadlines.After(timeout);
                 var advance = _commit.NextAdvance();
-                if (_commit.Offset < nextOffset) await advance.WaitAsync(deadline).ConfigureAwait(false);
+                if (_commit.Offset < nextOffset) await advance.WaitAsync(deadline).ConfigureAwait(Continuations.StayOnContext);
             }
+        }
+        catch (OrleansLogException) when (NoteOffline())
+        {
+            throw;
         }
         catch (Exception failure) when (failure is OperationCanceledException || ReferenceEquals(failure, _closed))
         {
@@ -182,7 +201,7 @@ public sealed partial class PartitionLeader
                     }
                 }
 
-                await _log.WhenDurableAsync(target).ConfigureAwait(false);
+                await _log.WhenDurableAsync(target).ConfigureAwait(Continuations.StayOnContext);
                 AdvanceHighWatermark();
                 done = target;
             }
@@ -190,6 +209,7 @@ public sealed partial class PartitionLeader
         catch (Exception failure)
         {
             lock (_backgroundGate) _backgroundRuns = false;
+            NoteOffline();
             _logger.LogError(failure, "Records of {Partition} could not be made durable", _log.Partition);
         }
     }

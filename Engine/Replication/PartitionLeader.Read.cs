@@ -50,7 +50,7 @@ public sealed partial class PartitionLeader
             {
                 var missing = minBytes - outcome.Records.Length;
                 outcome.Records.Dispose();
-                var isOver = !await WaitForBytes(committedBytes + missing, started, maxWait, cancellationToken).ConfigureAwait(false);
+                var isOver = !await WaitForBytes(committedBytes + missing, started, maxWait, cancellationToken).ConfigureAwait(Continuations.StayOnContext);
                 CheckLeads(currentLeaderEpoch);
                 committedBytes = _commit.CommittedBytes;
                 outcome = ReadNow(offset, maxBytes, readCommitted);
@@ -135,8 +135,21 @@ public sealed partial class PartitionLeader
         }
 
         var bound = readCommitted ? lastStableOffset : highWatermark;
-        var records = offset < bound ? _log.Read(offset, maxBytes, bound) : LogRead.Empty(offset);
+        var records = offset < bound ? ReadLog(offset, maxBytes, bound) : LogRead.Empty(offset);
         return new FetchOutcome(records, highWatermark, lastStableOffset, start, State.LeaderEpoch);
+    }
+
+    private LogRead ReadLog(long offset, int maxBytes, long bound)
+    {
+        try
+        {
+            return _log.Read(offset, maxBytes, bound);
+        }
+        catch (OrleansLogException damage) when (damage.Error == ErrorCode.CorruptMessage && _isReplicated)
+        {
+            OnOwnDamage(damage);
+            throw Volatile.Read(ref _closed)?.Renewed() ?? damage.Renewed();
+        }
     }
 
     /// <summary>Waits until that many bytes are committed in all; false when the time is over or the leader closed.</summary>
@@ -147,9 +160,10 @@ public sealed partial class PartitionLeader
             var advance = _commit.NextAdvance();
             if (_commit.CommittedBytes >= totalBytes) return true;
             var left = maxWait - _time.GetElapsedTime(started);
-            if (left <= TimeSpan.Zero || IsClosed) return false;
+            // Timers count whole milliseconds.
+            if (left < TimeSpan.FromMilliseconds(1) || IsClosed) return false;
             // Expiry is the usual end of a poll of an idle partition, and no exception.
-            await advance.WaitAsync(left, _time, cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            await advance.WaitAsync(left, _time, cancellationToken).ConfigureAwait(Continuations.SuppressThrowing);
             cancellationToken.ThrowIfCancellationRequested();
         }
     }

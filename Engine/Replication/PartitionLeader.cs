@@ -20,7 +20,6 @@ public sealed partial class PartitionLeader
     private readonly PartitionLeaderOptions _options;
     private readonly ILogger _logger;
     private readonly Lock _stateGate = new();
-    private readonly Dictionary<int, FollowerProgress> _followers = [];
     private readonly CommitPoint _commit;
     private PartitionState _state;
     private OrleansLogException? _closed;
@@ -32,6 +31,9 @@ public sealed partial class PartitionLeader
     /// <param name="time">The clock for timeouts.</param>
     /// <param name="options">Bounds; the defaults when null.</param>
     /// <param name="logger">Hears of failures that no caller waits for.</param>
+    /// <param name="replication">How followers are reached; null when somebody else tells how far they are
+    /// (<see cref="ReportFollower"/>), or there are none. With followers this writes to the disk, and begins to push to them. Before
+    /// that the node's <see cref="PartitionFollower"/> is fenced with the epoch.</param>
     /// <exception cref="OrleansLogException">The state names another leader (NotLeaderOrFollower), or the log has records of a
     /// later epoch than the state's (FencedLeaderEpoch): the state is out of date.</exception>
     public PartitionLeader(
@@ -40,7 +42,8 @@ public sealed partial class PartitionLeader
         int nodeId,
         TimeProvider time,
         PartitionLeaderOptions? options = null,
-        ILogger? logger = null)
+        ILogger? logger = null,
+        ReplicationContext? replication = null)
     {
         ArgumentNullException.ThrowIfNull(log);
         ArgumentNullException.ThrowIfNull(state);
@@ -53,17 +56,23 @@ public sealed partial class PartitionLeader
         _gate = new SequenceGate(_options);
         _deadlines = new DeadlineTokens(time);
         CheckNames(state);
-        if (log.LatestEpoch > state.LeaderEpoch)
+        var known = Math.Max(log.LatestEpoch, log.FencedEpoch);
+        if (known > state.LeaderEpoch)
         {
             throw new OrleansLogException(
                 ErrorCode.FencedLeaderEpoch,
-                $"Node {nodeId} cannot lead {log.Partition} in epoch {state.LeaderEpoch}: its log has records of epoch {log.LatestEpoch}.");
+                $"Node {nodeId} cannot lead {log.Partition} in epoch {state.LeaderEpoch}: its log knows of epoch {known}.");
         }
 
         _state = state;
-        TrackFollowers(state);
-        _commit = new CommitPoint(log.LogStartOffset);
+        _replication = replication;
+        var pushes = TrackFollowers(state);
+        if (_isReplicated) BeginReplicatedTerm(log.LogEndOffset);
+        else if (log.CommittedOffset != long.MaxValue) log.NoteCommitted(long.MaxValue);
+        var knownCommitted = Math.Min(replication?.KnownHighWatermark ?? -1, log.HeldEndOffset);
+        _commit = new CommitPoint(Math.Max(log.LogStartOffset, knownCommitted));
         AdvanceHighWatermark();
+        StartAndStop(pushes);
         var end = log.LogEndOffset;
         if (_commit.Offset >= end) return;
         // What was found beyond the high watermark is committed in this epoch.
@@ -86,51 +95,43 @@ public sealed partial class PartitionLeader
     /// <summary>Whether it has been fenced or closed.</summary>
     public bool IsClosed => Volatile.Read(ref _closed) is not null;
 
-    /// <summary>Takes over a change of the replicas or in-sync replicas within the epoch.</summary>
+    /// <summary>
+    /// Takes over a change of the replicas or in-sync replicas within the epoch. One that is older than what is known already, by
+    /// its version, changes nothing.
+    /// </summary>
     /// <exception cref="OrleansLogException">The state is of another epoch or leader.</exception>
     public void ApplyState(PartitionState state)
     {
         ArgumentNullException.ThrowIfNull(state);
         CheckNames(state);
         CheckEpoch(state.LeaderEpoch);
-        lock (_stateGate)
-        {
-            TrackFollowers(state);
-            Volatile.Write(ref _state, state);
-        }
-
-        AdvanceHighWatermark();
-    }
-
-    /// <summary>
-    /// Notes that a follower holds all records before <paramref name="matchOffset"/> (durably, unless the topic is relaxed), and
-    /// commits what all in-sync replicas hold now.
-    /// </summary>
-    public void ReportFollower(int nodeId, long matchOffset)
-    {
-        lock (_stateGate)
-        {
-            if (!_followers.TryGetValue(nodeId, out var follower)) return;
-            follower.Report(matchOffset, _log.LogEndOffset, _time.GetUtcNow());
-        }
-
-        AdvanceHighWatermark();
+        TakeOver(state);
     }
 
     /// <summary>A newer epoch is known: refuses everything from now on, and fails everyone who waits, with NotLeaderOrFollower.</summary>
-    public void Fence() => Close($"Node {_nodeId} led {_log.Partition} in epoch {State.LeaderEpoch}, which is over.");
+    public void Fence() => End(
+        LeaderEndReason.Fenced, State.LeaderEpoch, $"Node {_nodeId} led {_log.Partition} in epoch {State.LeaderEpoch}, which is over.");
 
     /// <summary>Stops leading, as <see cref="Fence"/> does; the log stays open and is its owner's.</summary>
-    public void Close() => Close($"Node {_nodeId} has stopped leading {_log.Partition}.");
+    public void Close() => End(LeaderEndReason.Closed, State.LeaderEpoch, $"Node {_nodeId} has stopped leading {_log.Partition}.");
 
-    private void Close(string reason)
+    private void End(LeaderEndReason reason, int knownEpoch, string message)
     {
-        var closed = new OrleansLogException(ErrorCode.NotLeaderOrFollower, reason);
+        var closed = new OrleansLogException(ErrorCode.NotLeaderOrFollower, message);
         if (Interlocked.CompareExchange(ref _closed, closed, null) is not null) return;
         _commit.Close(closed);
         _deadlines.CancelAll();
         // Whoever holds the lock now appends before the end; nobody does after it.
-        lock (_appendGate) _gate.FailAll(closed);
+        lock (_appendGate)
+        {
+            Volatile.Write(ref _refusal, closed);
+            _gate.FailAll(closed);
+        }
+
+        foreach (var push in Volatile.Read(ref _pushes)) push.Stop();
+        WakeIsrWaiters();
+        _followerMoved.Set();
+        _ended.TrySetResult(new LeaderEnd(reason, knownEpoch, message));
     }
 
     private PartitionState CheckLeads(int currentLeaderEpoch)
@@ -158,28 +159,5 @@ public sealed partial class PartitionLeader
             ErrorCode.NotLeaderOrFollower,
             $"Node {_nodeId} cannot lead {_log.Partition}: in epoch {state.LeaderEpoch} the leader is node {state.Leader}, "
             + $"in sync are {string.Join(", ", state.Isr)}.");
-    }
-
-    private void TrackFollowers(PartitionState state)
-    {
-        foreach (var gone in _followers.Keys.Except(state.Replicas).ToArray()) _followers.Remove(gone);
-        foreach (var replica in state.Replicas)
-            if (replica != _nodeId) _followers.TryAdd(replica, new FollowerProgress(replica, _time.GetUtcNow()));
-    }
-
-    /// <summary>Commits what every in-sync replica holds.</summary>
-    private void AdvanceHighWatermark()
-    {
-        var committed = _log.Config.FlushesEveryAppend ? _log.FlushedOffset : _log.LogEndOffset;
-        if (State.Isr.Count > 1)
-        {
-            lock (_stateGate)
-            {
-                foreach (var nodeId in _state.Isr)
-                    if (nodeId != _nodeId) committed = Math.Min(committed, _followers[nodeId].MatchOffset);
-            }
-        }
-
-        _commit.AdvanceTo(committed);
     }
 }

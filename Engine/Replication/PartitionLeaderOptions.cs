@@ -18,6 +18,9 @@ public sealed record PartitionLeaderOptions
     /// <summary>How long a request is kept back at most; a shorter timeout of the request holds as well.</summary>
     public TimeSpan MaxParkedTime { get; init; } = TimeSpan.FromSeconds(2);
 
+    /// <summary>Bytes that a search for damage reads at a time.</summary>
+    public int ScrubBytesAtATime { get; init; } = 1024 * 1024;
+
     /// <summary>Bytes of one read, whatever was asked for, from 1; a single larger batch is still returned whole.</summary>
     public int MaxReadBytes { get; init; } = 64 * 1024 * 1024;
 

@@ -13,7 +13,7 @@ internal sealed class ParkedAppend(Memory<byte> batches, RecordBatchHeader first
     public RecordBatchHeader First { get; } = first;
 
     /// <summary>Its answer, once it was appended or has failed.</summary>
-    public TaskCompletionSource<LogAppendResult> Done { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    public TaskCompletionSource<LogAppendResult> Done { get; } = Continuations.NewCompletion<LogAppendResult>();
 }
 
 /// <summary>

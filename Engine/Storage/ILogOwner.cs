@@ -23,7 +23,7 @@ internal sealed record LogEnvironment(
     IFileSystem FileSystem,
     TimeProvider Time,
     ILogger Logger,
-    FlushScheduler Flushes,
+    IFlushScheduler Flushes,
     ILogOwner Owner)
 {
     /// <summary>The files of closed segments that are open, of all logs that share it.</summary>

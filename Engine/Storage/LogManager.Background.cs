@@ -70,7 +70,7 @@ public sealed partial class LogManager
             if (log.Offline is not null) continue;
             try
             {
-                count += RetentionPolicy.Apply(log, log.FlushedOffset, _time.GetUtcNow().ToUnixTimeMilliseconds());
+                count += RetentionPolicy.Apply(log, log.CleanableOffset, _time.GetUtcNow().ToUnixTimeMilliseconds());
                 log.RemoveExpiredProducers();
             }
             catch (OrleansLogException failure)

@@ -35,6 +35,13 @@ public sealed partial class PartitionLog
                     $"Leader epoch {leaderEpoch} may not append to {Partition}, which has records of epoch {_epochs.LatestEpoch}.");
             }
 
+            if (leaderEpoch < FencedEpoch)
+            {
+                throw new OrleansLogException(
+                    ErrorCode.FencedLeaderEpoch,
+                    $"Leader epoch {leaderEpoch} may not append to {Partition}, which knows of a leader of epoch {FencedEpoch}.");
+            }
+
             var first = _logEndOffset;
             try
             {

@@ -113,6 +113,7 @@ public sealed partial class PartitionLog
     private void ForgetAfter(long endOffset)
     {
         _epochs.TruncateFromEnd(endOffset);
+        ForgetDamageFrom(endOffset);
         _pendingSnapshots.Clear();
         foreach (var path in _fileSystem.ListFiles(_directory))
             if (LogFileNames.TryParse(path, LogFileNames.Snapshot, out var at) && at > endOffset) _fileSystem.DeleteFile(path);

@@ -58,6 +58,7 @@ public sealed partial class PartitionLog
         _flush.Reset(loaded.LogEndOffset);
         _directoryDirty = loaded.DirectoryDirty;
         _snapshotOffset = loaded.SnapshotOffset;
+        LoadReplica(loaded.Report);
         DrawJitter();
     }
 

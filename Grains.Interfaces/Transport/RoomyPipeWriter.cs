@@ -30,7 +30,21 @@ internal sealed class RoomyPipeWriter(Stream stream) : PipeWriter
     public override ValueTask<FlushResult> FlushAsync(CancellationToken cancellationToken = default) =>
         _inner.FlushAsync(cancellationToken);
 
-    public override void CancelPendingFlush() => _inner.CancelPendingFlush();
+    /// <summary>
+    /// Orleans calls this while it closes a connection that broke, at the same time as the writer's own end completes it. A failure
+    /// would keep it from rejecting what waited to be sent, and the callers would wait for their timeouts.
+    /// </summary>
+    public override void CancelPendingFlush()
+    {
+        try
+        {
+            _inner.CancelPendingFlush();
+        }
+        catch (ObjectDisposedException)
+        {
+            // There is no flush any more.
+        }
+    }
 
     public override void Complete(Exception? exception = null) => _inner.Complete(exception);
 

@@ -2,6 +2,7 @@ using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
 using OrleansLog.Grains.Hosting;
 using OrleansLog.Grains.Interfaces;
+using OrleansLog.Grains.Placement;
 using OrleansLog.Grains.Storage;
 using OrleansLog.Grains.Topics;
 using OrleansLog.Records;
@@ -18,11 +19,13 @@ internal sealed class CatalogGrain(
     [PersistentState("nodes", MetadataStorage.Name)] IPersistentState<NodeCatalog> nodes,
     [PersistentState("producer-ids", MetadataStorage.Name)] IPersistentState<ProducerIdCounter> producerIds,
     LocalNode localNode,
+    NodeDirectory nodeDirectory,
     TopicDefaults defaults,
     IOptions<OrleansLogOptions> options,
     ILogger<CatalogGrain> logger) : Grain, ICatalogGrain
 {
     private const int MaxProducerIdBlock = 1_000_000;
+    private const int MaxDefaultReplicas = 3;
     private Durable<GroupCatalog> _groups = null!;
     private Durable<NodeCatalog> _nodes = null!;
     private Durable<ProducerIdCounter> _producerIds = null!;
@@ -34,7 +37,7 @@ internal sealed class CatalogGrain(
         _groups = new(groups);
         _nodes = new(nodes);
         _producerIds = new(producerIds);
-        _topics = new(new(topics), _nodes, GrainFactory, defaults, options.Value, logger);
+        _topics = new(new(topics), nodeDirectory, GrainFactory, defaults, options.Value, logger);
         // The catalog lives on a node itself, so there is always one to put a partition on.
         await AddNode(localNode.Description);
     }
@@ -57,8 +60,9 @@ internal sealed class CatalogGrain(
     {
         var overrides = InternalTopics.OverridesOf(topic);
         if (_topics.IsReady(topic)) return await GrainFactory.GetTopic(topic).Describe();
-        var request = new CreateTopicRequest(
-            topic, options.Value.OffsetsTopicPartitions, options.Value.OffsetsTopicReplicationFactor, overrides);
+        var replicas = options.Value.OffsetsTopicReplicationFactor;
+        if (replicas == 0) replicas = (short)Math.Min(MaxDefaultReplicas, TopicLedger.Places(nodeDirectory).Length);
+        var request = new CreateTopicRequest(topic, options.Value.OffsetsTopicPartitions, replicas, overrides);
         return await _topics.CreateAsync(request, isInternal: true);
     }
 

@@ -3,30 +3,61 @@ namespace OrleansLog.Grains.Catalog;
 /// <summary>Spreads the replicas of a topic's partitions over the nodes. Pure and thread-safe.</summary>
 internal static class ReplicaAssigner
 {
+    /// <summary>A node that replicas can be put on.</summary>
+    /// <param name="Id">Its number.</param>
+    /// <param name="Rack">Its rack; null for one of its own.</param>
+    public readonly record struct Place(int Id, string? Rack);
+
     /// <summary>
     /// Assigns partitions <paramref name="firstPartition"/> up to, not including, <paramref name="totalCount"/>. Each node leads
-    /// about as many as any other, and the replicas of a partition are on different nodes.
+    /// about as many as any other and follows about as many; the replicas of a partition are on different nodes, and on as many
+    /// racks as there are. The followers of one node's partitions are spread over all others, so that none has to take over all
+    /// that a node led.
     /// </summary>
-    /// <param name="nodeIds">The nodes, in any order; at least <paramref name="replicationFactor"/>.</param>
+    /// <param name="nodes">The nodes, in any order; at least <paramref name="replicationFactor"/>.</param>
     /// <param name="replicationFactor">Replicas of each partition, from 1.</param>
     /// <param name="firstPartition">The first partition to assign.</param>
     /// <param name="totalCount">How many partitions the topic has then.</param>
     /// <param name="spread">Any number of the topic's own, so that not every topic's first partition is led by the same node.</param>
     public static int[][] Assign(
-        IReadOnlyList<int> nodeIds, int replicationFactor, int firstPartition, int totalCount, int spread)
+        IReadOnlyList<Place> nodes, int replicationFactor, int firstPartition, int totalCount, int spread)
     {
-        ArgumentOutOfRangeException.ThrowIfGreaterThan(replicationFactor, nodeIds.Count);
-        var ordered = nodeIds.Order().ToArray();
-        var start = (int)((uint)spread % (uint)ordered.Length);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(replicationFactor, nodes.Count);
+        var ring = Interleave(nodes);
+        var start = (int)((uint)spread % (uint)ring.Length);
         var assignment = new int[totalCount - firstPartition][];
-        for (var i = 0; i < assignment.Length; i++)
+        for (var i = 0; i < assignment.Length; i++) assignment[i] = Pick(ring, start + firstPartition + i, replicationFactor);
+        return assignment;
+    }
+
+    /// <summary>The nodes in an order in which neighbours are on different racks, as far as that can be.</summary>
+    private static Place[] Interleave(IReadOnlyList<Place> nodes)
+    {
+        var racks = nodes.OrderBy(node => node.Id)
+            .GroupBy(node => node.Rack ?? FormattableString.Invariant($"/{node.Id}"), StringComparer.Ordinal)
+            .Select(rack => rack.ToArray())
+            .ToArray();
+        var ring = new List<Place>(nodes.Count);
+        for (var i = 0; ring.Count < nodes.Count; i++)
+            ring.AddRange(racks.Where(rack => i < rack.Length).Select(rack => rack[i]));
+        return [.. ring];
+    }
+
+    private static int[] Pick(Place[] ring, int turn, int replicationFactor)
+    {
+        var (count, first) = (ring.Length, turn % ring.Length);
+        var picked = new List<Place>(replicationFactor) { ring[first] };
+        // With every round of the leaders, the followers begin at another distance.
+        var shift = turn / count;
+        var rest = Enumerable.Range(0, count - 1)
+            .Select(i => ring[(first + 1 + (shift + i) % (count - 1)) % count]).ToList();
+        while (picked.Count < replicationFactor)
         {
-            var partition = firstPartition + i;
-            var replicas = new int[replicationFactor];
-            for (var r = 0; r < replicationFactor; r++) replicas[r] = ordered[(start + partition + r) % ordered.Length];
-            assignment[i] = replicas;
+            var next = rest.MinBy(node => picked.Count(other => node.Rack is not null && other.Rack == node.Rack));
+            rest.Remove(next);
+            picked.Add(next);
         }
 
-        return assignment;
+        return [.. picked.Select(node => node.Id)];
     }
 }

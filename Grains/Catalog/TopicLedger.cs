@@ -1,5 +1,6 @@
 using Microsoft.Extensions.Logging;
 using OrleansLog.Grains.Interfaces;
+using OrleansLog.Grains.Placement;
 using OrleansLog.Grains.Storage;
 using OrleansLog.Grains.Topics;
 using OrleansLog.Records;
@@ -13,7 +14,7 @@ namespace OrleansLog.Grains.Catalog;
 /// </summary>
 internal sealed partial class TopicLedger(
     Durable<TopicCatalog> catalog,
-    Durable<NodeCatalog> nodes,
+    NodeDirectory nodes,
     IGrainFactory grains,
     TopicDefaults defaults,
     OrleansLogOptions options,
@@ -153,19 +154,28 @@ internal sealed partial class TopicLedger(
 
         var partitions = request.Partitions == -1 ? options.DefaultPartitions : request.Partitions;
         defaults.CheckPartitionCount(request.Name, partitions);
-        var nodeIds = nodes.Value.Nodes.Select(node => node.NodeId).ToArray();
+        var places = Places(nodes);
         var replicationFactor = request.ReplicationFactor == -1 ? options.DefaultReplicationFactor : request.ReplicationFactor;
-        if (replicationFactor < 1 || replicationFactor > nodeIds.Length)
+        if (replicationFactor < 1 || replicationFactor > places.Length)
         {
             throw new OrleansLogException(
                 ErrorCode.InvalidReplicationFactor,
                 $"The topic '{request.Name}' asks for a replication factor of {replicationFactor}; it must be from 1 to the "
-                + $"number of nodes in the cluster, which is {nodeIds.Length}.");
+                + $"number of nodes that run, which is {places.Length}.");
         }
 
         var id = Guid.NewGuid();
-        var assignment = ReplicaAssigner.Assign(nodeIds, replicationFactor, 0, partitions, id.GetHashCode());
+        var assignment = ReplicaAssigner.Assign(places, replicationFactor, 0, partitions, id.GetHashCode());
         return defaults.Describe(request.Name, id, isInternal, assignment, request.Configs ?? new Dictionary<string, string>());
+    }
+
+    /// <summary>The nodes that run: what new replicas are put on.</summary>
+    public static ReplicaAssigner.Place[] Places(NodeDirectory nodes)
+    {
+        ReplicaAssigner.Place[] places =
+            [.. nodes.Current.Nodes.Where(node => node.IsActive).Select(node => new ReplicaAssigner.Place(node.NodeId, node.Rack))];
+        // This one runs, whether it has seen itself or not.
+        return places.Any(place => place.Id == nodes.OwnId) ? places : [.. places, new ReplicaAssigner.Place(nodes.OwnId, null)];
     }
 
     private Task<TopicCatalog> Store(CatalogTopic topic) => catalog.UpdateAsync(state => new TopicCatalog

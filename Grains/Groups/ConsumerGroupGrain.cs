@@ -1,7 +1,9 @@
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
+using Orleans.GrainDirectory;
 using OrleansLog.Engine.Groups;
 using OrleansLog.Grains.Interfaces;
+using OrleansLog.Grains.Placement;
 using OrleansLog.Records;
 
 namespace OrleansLog.Grains.Groups;
@@ -9,9 +11,11 @@ namespace OrleansLog.Grains.Groups;
 /// <summary>
 /// A consumer group, as calls see it: loads it with the first call, hands requests to <see cref="GroupCoordinator"/> and answers
 /// when <see cref="GroupLog"/> has what they changed. Calls interleave; each is decided within one turn, and what they change is
-/// written in the order they were decided. When a write fails, the coordinator is given up and loaded anew from the log. One
-/// timer while the group has members, none otherwise.
+/// written in the order they were decided. When a write fails, the coordinator is given up and loaded anew from the log. It
+/// coordinates only while its node leads the partition that the group is kept in, and within one term of that leader, so that no
+/// two nodes speak for a group. One timer while the group has members, none otherwise.
 /// </summary>
+[GroupCoordinatorPlacement, GrainDirectory(NodeBoundDirectory.Name)]
 internal sealed partial class ConsumerGroupGrain(
     GroupLoader loader,
     GroupTopicsCache topics,
@@ -99,13 +103,14 @@ internal sealed partial class ConsumerGroupGrain(
     }
 
     /// <summary>The loaded group, loaded if need be; all who come while it is being loaded share the one attempt.</summary>
-    private ValueTask<OpenGroup> OpenAsync() => _open is { Log.IsFaulted: false } open ? new(open) : new(OpenSlowlyAsync());
+    private ValueTask<OpenGroup> OpenAsync() =>
+        _open is { Log.IsFaulted: false } open && loader.IsCurrent(open) ? new(open) : new(OpenSlowlyAsync());
 
     private async Task<OpenGroup> OpenSlowlyAsync()
     {
         if (_open is { } failed)
         {
-            LogGivenUp(GroupId, failed.Log.Fault!.Message);
+            LogGivenUp(GroupId, failed.Log.Fault?.Message ?? "the leader of its partition has changed");
             _open = null;
             StopTimer();
             await failed.DisposeAsync();
@@ -125,9 +130,10 @@ internal sealed partial class ConsumerGroupGrain(
 
             return open;
         }
-        catch
+        catch (Exception e)
         {
             if (ReferenceEquals(_opening, opening)) _opening = null;
+            if (e is OrleansLogException { Error: ErrorCode.NotCoordinator }) DeactivateOnIdle();
             throw;
         }
     }

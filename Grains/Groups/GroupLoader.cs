@@ -2,7 +2,9 @@ using System.Globalization;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
 using OrleansLog.Engine.Groups;
+using OrleansLog.Grains.Hosting;
 using OrleansLog.Grains.Interfaces;
+using OrleansLog.Grains.Replicas;
 using OrleansLog.Records;
 
 namespace OrleansLog.Grains.Groups;
@@ -10,6 +12,8 @@ namespace OrleansLog.Grains.Groups;
 /// <summary>Loads a group from its partition of <c>__consumer_offsets</c>. Thread-safe.</summary>
 internal sealed partial class GroupLoader(
     IGrainFactory grains,
+    NodeReplicas replicas,
+    LocalNode node,
     GroupTopicsCache topics,
     IOptions<GroupOptions> options,
     TimeProvider time,
@@ -18,8 +22,12 @@ internal sealed partial class GroupLoader(
     // What a batch may have is the topic's setting; more at a time would gain nothing.
     private const int MaxBatchBytes = 900 * 1024;
 
+    /// <summary>Whether this node still leads the partition of a loaded group, in the term in which it was loaded.</summary>
+    public bool IsCurrent(OpenGroup group) =>
+        replicas.FindLeader(group.Home) is { IsClosed: false } leader && leader.State.LeaderEpoch == group.LeaderEpoch;
+
     /// <summary>Loads the group; called on the turns of its grain.</summary>
-    /// <exception cref="OrleansLogException">InvalidGroupId; CoordinatorNotAvailable or CoordinatorLoadInProgress when it cannot
+    /// <exception cref="OrleansLogException">InvalidGroupId; NotCoordinator: another node leads its partition; CoordinatorNotAvailable or CoordinatorLoadInProgress when it cannot
     /// be loaded at present.</exception>
     public async Task<OpenGroup> LoadAsync(string groupId)
     {
@@ -29,14 +37,15 @@ internal sealed partial class GroupLoader(
         {
             var catalog = grains.GetCatalog();
             var home = await catalog.EnsureInternalTopic(GroupPartitioner.OffsetsTopic);
-            var partition = grains.GetPartition(new TopicPartition(
-                home.Name, GroupPartitioner.PartitionFor(groupId, home.Partitions.Count)));
+            var id = new TopicPartition(home.Name, GroupPartitioner.PartitionFor(groupId, home.Partitions.Count));
+            var partition = grains.GetPartition(id);
+            var epoch = await FindTermAsync(groupId, id, partition);
             log = new GroupLog(partition, catalog, groupId, BatchBound(home), time);
             var reader = new GroupLogReader(partition, groupId, coordinator);
             await reader.ReadAsync();
             if (reader.FoundAny) await log.TakeOfficeAsync(reader);
             coordinator.CompleteReplay();
-            var open = new OpenGroup(coordinator, log);
+            var open = new OpenGroup(coordinator, log, id, epoch);
             open.UpdateTopics(await topics.GetAsync(TimeSpan.Zero));
             LogLoaded(groupId, coordinator.MemberCount, reader.Position);
             if (reader.MalformedCount + reader.UnknownCount > 0) LogSkipped(groupId, reader.UnknownCount, reader.MalformedCount);
@@ -46,10 +55,26 @@ internal sealed partial class GroupLoader(
         {
             log?.Dispose();
             LogFailed(e, groupId);
-            if (e is OrleansLogException { Error: ErrorCode.CoordinatorNotAvailable or ErrorCode.CoordinatorLoadInProgress }) throw;
+            if (e is OrleansLogException 
+                {
+                    Error: ErrorCode.CoordinatorNotAvailable or ErrorCode.CoordinatorLoadInProgress or ErrorCode.NotCoordinator
+                })
+            {
+                throw;
+            }
+
             throw new OrleansLogException(
                 ErrorCode.CoordinatorNotAvailable, $"Group '{groupId}' cannot be loaded at present: {e.Message} Retry.", e);
         }
+    }
+
+    /// <summary>The epoch in which this node leads the group's partition.</summary>
+    private async Task<int> FindTermAsync(string groupId, TopicPartition home, IPartitionGrain partition)
+    {
+        var leader = await partition.Lead();
+        if (leader == node.NodeId && replicas.FindLeader(home) is { } own) return own.State.LeaderEpoch;
+        throw new OrleansLogException(
+            ErrorCode.NotCoordinator, $"Group '{groupId}' is coordinated by node {leader}, which leads {home}.");
     }
 
     private static int BatchBound(TopicDescription topic) =>

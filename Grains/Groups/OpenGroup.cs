@@ -4,8 +4,14 @@ using OrleansLog.Records;
 namespace OrleansLog.Grains.Groups;
 
 /// <summary>A group that is loaded: its coordinator and the log it writes to. They fail together.</summary>
-internal sealed class OpenGroup(GroupCoordinator coordinator, GroupLog log) : IAsyncDisposable
+internal sealed class OpenGroup(GroupCoordinator coordinator, GroupLog log, TopicPartition home, int leaderEpoch) : IAsyncDisposable
 {
+    /// <summary>The partition that it is kept in.</summary>
+    public TopicPartition Home => home;
+
+    /// <summary>The term of that partition's leader in which it was loaded.</summary>
+    public int LeaderEpoch => leaderEpoch;
+
     /// <summary>What decides.</summary>
     public GroupCoordinator Coordinator { get; } = coordinator;
 

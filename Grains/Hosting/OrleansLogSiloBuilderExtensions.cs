@@ -51,6 +51,7 @@ public static class OrleansLogSiloBuilderExtensions
         services.AddSingleton<IdleLogKeeper>();
         services.AddSingleton<ILifecycleParticipant<ISiloLifecycle>>(provider => provider.GetRequiredService<IdleLogKeeper>());
         services.AddSingleton<ILifecycleParticipant<ISiloLifecycle>, NodeRegistration>();
+        services.AddReplication();
         services.AddConsumerGroups();
         services.UseLogTransport();
         return builder;

@@ -42,8 +42,9 @@ public sealed class OrleansLogOptions
     /// when that topic is made, with the first group.</summary>
     public int OffsetsTopicPartitions { get; set; } = 50;
 
-    /// <summary>Kafka's <c>offsets.topic.replication.factor</c>.</summary>
-    public short OffsetsTopicReplicationFactor { get; set; } = 1;
+    /// <summary>Kafka's <c>offsets.topic.replication.factor</c>; 0 for as many as there are nodes when the topic is made, at most
+    /// 3.</summary>
+    public short OffsetsTopicReplicationFactor { get; set; }
 
     /// <summary>How many topics there may be.</summary>
     public int MaxTopics { get; set; } = 10_000;
@@ -71,6 +72,16 @@ public sealed class OrleansLogOptions
 
     /// <summary>How many partitions that nobody uses are opened at most, one after the other, in one such look.</summary>
     public int MaxIdlePartitionsPerCheck { get; set; } = 200;
+
+    /// <summary>Kafka's <c>replica.lag.time.max.ms</c>: a replica that was not up to date for this long is not in sync.</summary>
+    public TimeSpan ReplicaLagTimeMax { get; set; } = TimeSpan.FromSeconds(10);
+
+    /// <summary>How many bytes a second this node sends to replicas that catch up, all together; 0 for no limit.</summary>
+    public long MaxCatchUpBytesPerSecond { get; set; }
+
+    /// <summary>Kafka's <c>leader.imbalance.check.interval.seconds</c>: how often leaderships are given back to the preferred
+    /// replicas that are in sync; zero for never.</summary>
+    public TimeSpan LeaderRebalanceInterval { get; set; } = TimeSpan.FromMinutes(1);
 
     /// <summary>Where topics, leaderships and producer ids are kept.</summary>
     public MetadataStoreOptions Metadata { get; } = new();

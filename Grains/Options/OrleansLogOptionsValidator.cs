@@ -26,7 +26,7 @@ internal sealed class OrleansLogOptionsValidator : IValidateOptions<OrleansLogOp
         Check(faults, nameof(options.DefaultPartitions), options.DefaultPartitions, 1, options.MaxPartitionsPerTopic);
         Check(faults, nameof(options.DefaultReplicationFactor), options.DefaultReplicationFactor, 1, short.MaxValue);
         Check(faults, nameof(options.OffsetsTopicPartitions), options.OffsetsTopicPartitions, 1, options.MaxPartitionsPerTopic);
-        Check(faults, nameof(options.OffsetsTopicReplicationFactor), options.OffsetsTopicReplicationFactor, 1, short.MaxValue);
+        Check(faults, nameof(options.OffsetsTopicReplicationFactor), options.OffsetsTopicReplicationFactor, 0, short.MaxValue);
         Check(faults, nameof(options.MaxTopics), options.MaxTopics, 1, 1_000_000);
         Check(faults, nameof(options.MaxGroups), options.MaxGroups, 1, 10_000_000);
         Check(faults, nameof(options.MaxFetchBytes), options.MaxFetchBytes, 1024, 1024 * 1024 * 1024);
@@ -35,6 +35,9 @@ internal sealed class OrleansLogOptionsValidator : IValidateOptions<OrleansLogOp
         Check(faults, nameof(options.MaxFetchWait), options.MaxFetchWait, TimeSpan.Zero, TimeSpan.FromMinutes(10));
         Check(faults, nameof(options.RetentionCheckInterval), options.RetentionCheckInterval, TimeSpan.FromMilliseconds(100),
             TimeSpan.FromDays(24));
+        Check(faults, nameof(options.ReplicaLagTimeMax), options.ReplicaLagTimeMax, TimeSpan.FromMilliseconds(100), TimeSpan.FromDays(1));
+        Check(faults, nameof(options.MaxCatchUpBytesPerSecond), options.MaxCatchUpBytesPerSecond, 0, 1L << 40);
+        Check(faults, nameof(options.LeaderRebalanceInterval), options.LeaderRebalanceInterval, TimeSpan.Zero, TimeSpan.FromDays(24));
         CheckTopicDefaults(faults, options);
         CheckMetadata(faults, options.Metadata);
         return faults.Count == 0 ? ValidateOptionsResult.Success : ValidateOptionsResult.Fail(faults);

@@ -1,8 +1,10 @@
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
+using Orleans.GrainDirectory;
 using OrleansLog.Engine.Replication;
 using OrleansLog.Grains.Hosting;
 using OrleansLog.Grains.Interfaces;
+using OrleansLog.Grains.Placement;
 using OrleansLog.Records;
 
 namespace OrleansLog.Grains.Partitions;
@@ -12,23 +14,24 @@ namespace OrleansLog.Grains.Partitions;
 /// hands requests to <see cref="PartitionLeader"/>. Appends run on the grain's turns, one after the other; whatever reads the
 /// disk runs on the thread pool, so that no append waits for it.
 /// </summary>
+[PartitionLeaderPlacement, GrainDirectory(NodeBoundDirectory.Name)]
 internal sealed partial class PartitionGrain(
     PartitionOpener opener,
     OpenLogs logs,
+    LocalNode node,
+    LeaderHints hints,
+    Topics.TopicCopies topics,
     ProduceBudget budget,
     SiloStopping stopping,
     Topics.TopicDefaults defaults,
     IOptions<OrleansLogOptions> options,
     TimeProvider time,
-    [PersistentState("partition", Storage.MetadataStorage.Name)] IPersistentState<PartitionOffice> storage,
+    [PersistentState(StoredOffices.StateName, Storage.MetadataStorage.Name)] IPersistentState<PartitionOffice> storage,
     ILogger<PartitionGrain> logger) : Grain, IPartitionGrain
 {
-    private static readonly TimeSpan RetryAfterFailure = TimeSpan.FromSeconds(5);
     private TopicPartition _partition;
     private Storage.Durable<PartitionOffice> _office = null!;
-    private Task<OpenPartition>? _opening;
-    private OpenPartition? _open;
-    private long? _failedAt;
+    private bool _isDeleted;
 
     /// <inheritdoc/>
     public override Task OnActivateAsync(CancellationToken cancellationToken)
@@ -133,20 +136,42 @@ internal sealed partial class PartitionGrain(
     public async Task ApplyConfig(TopicDescription topic)
     {
         ArgumentNullException.ThrowIfNull(topic);
+        topics.Note(topic);
         // One that is being opened may have read the configuration before it changed.
         if (_opening is not null) await _opening.ContinueWith(_ => { }, TaskScheduler.Current);
         if (_open is null) DeactivateOnIdle();
-        else _open.Lease.Log.UpdateConfig(defaults.ConfigOf(topic.Overrides));
+        else _open.Log.UpdateConfig(defaults.ConfigOf(topic.Overrides));
+        await ForEachFollowerAsync(replica => replica.ApplyConfig(topic));
     }
 
     /// <inheritdoc/>
     public async Task Delete()
     {
         await RefuseWhileTheTopicIsThere();
+        _isDeleted = true;
+        topics.Forget(_partition.Topic);
         await CloseAsync();
+        await ForEachFollowerAsync(replica => replica.Delete());
         await logs.DeleteAsync(_partition);
         if (_office.Exists) await _office.ClearAsync();
         DeactivateOnIdle();
+    }
+
+    /// <summary>Calls the other replicas. One that cannot be reached catches up by itself when it is back.</summary>
+    private async Task ForEachFollowerAsync(Func<IReplicaGrain, Task> action)
+    {
+        foreach (var other in _office.Value.Replicas)
+        {
+            if (other == node.NodeId) continue;
+            try
+            {
+                await action(GrainFactory.GetReplica(_partition, other));
+            }
+            catch (Exception e) when (e is not OutOfMemoryException)
+            {
+                LogFollowerNotTold(_partition, other, e.Message);
+            }
+        }
     }
 
     private async Task<FetchOutcome> ReadAsync(PartitionLeader leader, FetchRequest request, CancellationToken cancellationToken)
@@ -173,73 +198,6 @@ internal sealed partial class PartitionGrain(
             request.Offset, maxBytes, minBytes, wait, request.ReadCommitted, request.CurrentLeaderEpoch, cancellation);
     }
 
-    /// <summary>The open partition, opened if need be; all who come while it is being opened share the one attempt.</summary>
-    /// <exception cref="OrleansLogException">See <see cref="PartitionOpener.OpenAsync"/>.</exception>
-    private ValueTask<OpenPartition> OpenAsync() =>
-        _open is { } open && open.Lease.Log.Offline is null ? new(open) : new(OpenSlowlyAsync());
-
-    private async Task<OpenPartition> OpenSlowlyAsync()
-    {
-        if (_open is { } failed) await LeaveFailedAsync(failed);
-        var opening = _opening ??= opener.OpenAsync(_partition, _office);
-        try
-        {
-            var open = await opening;
-            if (ReferenceEquals(_opening, opening))
-            {
-                _opening = null;
-                _open = open;
-            }
-
-            return open;
-        }
-        catch (Exception e)
-        {
-            if (ReferenceEquals(_opening, opening)) _opening = null;
-            // Nothing is kept for a partition that there is not, or that is not here.
-            DeactivateOnIdle();
-            if (e is not Orleans.Storage.InconsistentStateException) throw;
-            throw new OrleansLogException(
-                ErrorCode.NotLeaderOrFollower, $"Another activation has become the leader of {_partition} meanwhile.", e);
-        }
-    }
-
-    /// <summary>
-    /// A log that the disk failed is opened anew once the cause may be gone (a full disk was given room), but not with every
-    /// request.
-    /// </summary>
-    private async Task LeaveFailedAsync(OpenPartition failed)
-    {
-        var offline = failed.Lease.Log.Offline!;
-        _failedAt ??= time.GetTimestamp();
-        if (time.GetElapsedTime(_failedAt.Value) < RetryAfterFailure)
-            throw new OrleansLogException(offline.Error, offline.Message, offline);
-        _failedAt = null;
-        LogReopening(_partition, offline.Message);
-        _open = null;
-        await failed.CloseAsync();
-    }
-
-    private async Task CloseAsync()
-    {
-        if (_opening is { } opening)
-        {
-            _opening = null;
-            try
-            {
-                await (await opening).CloseAsync();
-            }
-            catch (Exception)
-            {
-                // Whoever asked for it hears of it.
-            }
-        }
-
-        var open = _open;
-        _open = null;
-        if (open is not null) await open.CloseAsync();
-    }
-
     private async Task RefuseWhileTheTopicIsThere()
     {
         try
@@ -255,6 +213,6 @@ internal sealed partial class PartitionGrain(
             ErrorCode.InvalidRequest, $"{_partition} cannot be deleted by itself; delete the topic '{_partition.Topic}'.");
     }
 
-    [LoggerMessage(Level = LogLevel.Warning, Message = "{Partition} is opened anew after a failure of its disk: {Reason}")]
-    private partial void LogReopening(TopicPartition partition, string reason);
+    [LoggerMessage(Level = LogLevel.Warning, Message = "The replica of {Partition} on node {Node} could not be told of a change: {Reason}")]
+    private partial void LogFollowerNotTold(TopicPartition partition, int node, string reason);
 }

@@ -1,3 +1,5 @@
+using OrleansLog.Engine.Replication;
+
 namespace OrleansLog.Grains.Partitions;
 
 /// <summary>
@@ -12,6 +14,9 @@ internal sealed record PartitionOffice
     /// <summary>The epoch of the present leader; -1 before the first.</summary>
     public int LeaderEpoch { get; init; } = -1;
 
+    /// <summary>Raised with every change.</summary>
+    public int Version { get; init; }
+
     /// <summary>Node id of the leader; -1 before the first.</summary>
     public int Leader { get; init; } = -1;
 
@@ -20,4 +25,17 @@ internal sealed record PartitionOffice
 
     /// <summary>Node ids of all replicas, the preferred leader first.</summary>
     public int[] Replicas { get; init; } = [];
+
+    /// <summary>The state as the engine knows it.</summary>
+    public PartitionState ToState() => new(LeaderEpoch, Leader, InSyncReplicas, Replicas) { Version = Version };
+
+    /// <summary>This office with another state.</summary>
+    public PartitionOffice With(PartitionState state) => this with
+    {
+        LeaderEpoch = state.LeaderEpoch,
+        Version = state.Version,
+        Leader = state.Leader,
+        InSyncReplicas = [.. state.Isr],
+        Replicas = [.. state.Replicas],
+    };
 }

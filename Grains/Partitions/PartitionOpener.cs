@@ -1,8 +1,11 @@
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
 using OrleansLog.Engine.Replication;
+using OrleansLog.Grains.Failover;
 using OrleansLog.Grains.Hosting;
 using OrleansLog.Grains.Interfaces;
+using OrleansLog.Grains.Placement;
+using OrleansLog.Grains.Replicas;
 using OrleansLog.Grains.Storage;
 using OrleansLog.Grains.Topics;
 using OrleansLog.Records;
@@ -11,43 +14,50 @@ namespace OrleansLog.Grains.Partitions;
 
 /// <summary>
 /// Takes office for a partition on this node. In this order, so that a failure leaves nothing behind: the topic must know the
-/// partition and name this node among its replicas; its log is opened; the leader epoch is raised in the store; the leader
+/// partition and this node must be the one to lead it; its log is opened; the leader epoch is raised in the store; the leader
 /// begins. Used on the partition's turns; keeps nothing.
 /// </summary>
-internal sealed class PartitionOpener(
-    OpenLogs logs,
+internal sealed partial class PartitionOpener(
+    NodeReplicas replicas,
+    NodeDirectory nodes,
+    LeaderHints hints,
+    LeaderAnnouncer announcer,
+    TopicCopies topics,
     LocalNode node,
     TopicDefaults defaults,
     IGrainFactory grains,
+    ReplicationSettings replication,
     IOptions<OrleansLogOptions> options,
     TimeProvider time,
     ILogger<PartitionLeader> logger)
 {
     /// <summary>Opens the partition and raises its epoch.</summary>
-    /// <exception cref="OrleansLogException">UnknownTopicOrPartition; NotLeaderOrFollower: it is another node's;
-    /// KafkaStorageError.</exception>
+    /// <param name="partition">The partition.</param>
+    /// <param name="office">Its office, as stored now.</param>
+    /// <exception cref="OrleansLogException">UnknownTopicOrPartition; NotLeaderOrFollower: it is another node's to lead;
+    /// LeaderNotAvailable: no in-sync replica runs; KafkaStorageError.</exception>
     /// <exception cref="Orleans.Storage.InconsistentStateException">Another activation took office meanwhile.</exception>
     public async Task<OpenPartition> OpenAsync(TopicPartition partition, Durable<PartitionOffice> office)
     {
-        var topic = await grains.GetTopic(partition.Topic).Describe();
-        var replicas = FindReplicas(partition, topic);
-        var lease = await logs.AcquireAsync(partition, topic.Id, defaults.ConfigOf(topic.Overrides), CancellationToken.None);
+        var (topic, isCopy) = await FindTopicAsync(partition, office.Value);
+        var config = defaults.ConfigOf(topic.Overrides);
+        CheckReplica(partition, ReplicasOf(partition, topic, office.Value));
+        var known = office.Value.LeaderEpoch;
+        var lease = await replicas.AcquireAsync(partition, topic.Id, config, known, CancellationToken.None);
         try
         {
             var log = lease.Log;
             if (log.Offline is { } offline) throw new OrleansLogException(offline.Error, offline.Message, offline);
-            var won = await office.UpdateAsync(before => new PartitionOffice
+            var won = await office.UpdateAsync(before =>
             {
-                TopicId = topic.Id,
+                var next = Succeed(partition, before, ReplicasOf(partition, topic, before), lease, config.UncleanLeaderElectionEnable);
                 // The log knows of a later epoch when the metadata is older than the data.
-                LeaderEpoch = Math.Max(before.LeaderEpoch, log.LatestEpoch) + 1,
-                Leader = node.NodeId,
-                InSyncReplicas = [node.NodeId],
-                Replicas = replicas,
+                next = next with { LeaderEpoch = Math.Max(next.LeaderEpoch, log.LatestEpoch + 1), Version = before.Version + 1 };
+                return (before with { TopicId = topic.Id }).With(next);
             });
-            var state = new PartitionState(won.LeaderEpoch, won.Leader, won.InSyncReplicas, won.Replicas);
-            var bounds = new PartitionLeaderOptions { MaxReadBytes = options.Value.MaxFetchBytes };
-            return new OpenPartition(topic.IsInternal, lease, new PartitionLeader(log, state, node.NodeId, time, bounds, logger));
+            return won.Leader == node.NodeId
+                ? Enter(topic, isCopy, lease, won.ToState(), office)
+                : throw NotHere(partition, won.Leader, won.LeaderEpoch);
         }
         catch
         {
@@ -56,7 +66,110 @@ internal sealed class PartitionOpener(
         }
     }
 
-    private int[] FindReplicas(TopicPartition partition, TopicDescription topic)
+    /// <summary>Stores that another replica is to lead, since this one cannot: the first that runs and is in sync.</summary>
+    /// <returns>Its node id; -1 when there is none.</returns>
+    public async Task<int> GiveUpAsync(TopicPartition partition, Durable<PartitionOffice> office)
+    {
+        var own = node.NodeId;
+        var after = await office.UpdateAsync(before =>
+            before.Leader == own
+            && LeaderElection.Choose(before.ToState(), Live(), new HashSet<int> { own }, uncleanAllowed: false) is { } next
+                ? before.With(next)
+                : before);
+        if (after.Leader == own) return -1;
+        hints.Note(partition, after.Leader, after.LeaderEpoch);
+        return after.Leader;
+    }
+
+    private OpenPartition Enter(
+        TopicDescription topic, bool isCopy, ReplicaLease lease, PartitionState state, Durable<PartitionOffice> office)
+    {
+        var (log, own) = (lease.Log, node.NodeId);
+        var bounds = new PartitionLeaderOptions { MaxReadBytes = options.Value.MaxFetchBytes };
+        ReplicationContext? context = null;
+        if (state.Replicas.Count > 1)
+        {
+            var highWatermark = lease.Follower.HighWatermark;
+            lease.Follower.Fence(state.LeaderEpoch);
+            context = new ReplicationContext
+            {
+                Links = other => new ReplicaLink(grains.GetReplica(log.Partition, other), other, nodes),
+                Store = new PartitionStateStore(log.Partition, office, TaskScheduler.Current),
+                KnownHighWatermark = highWatermark,
+                Options = replication.Options,
+                Throttle = replication.Throttle,
+            };
+        }
+
+        var leader = new PartitionLeader(log, state, own, time, bounds, logger, context);
+        replicas.Enter(leader);
+        hints.Note(log.Partition, own, state.LeaderEpoch);
+        if (context is not null)
+        {
+            announcer.Announce(new Leadership(log.Partition, state.LeaderEpoch));
+            foreach (var other in state.Replicas)
+                if (other != own && nodes.Current.Find(other) is null) leader.NoteNodeDown(other);
+            LogInOffice(log.Partition, own, state.LeaderEpoch, string.Join(", ", state.Isr));
+        }
+
+        return new OpenPartition(topic.IsInternal, isCopy, lease, leader, replicas);
+    }
+
+    /// <summary>
+    /// The state in which this node leads; or, when it is to lead and its log is not whole, the one in which another does.
+    /// </summary>
+    private PartitionState Succeed(
+        TopicPartition partition, PartitionOffice office, int[] assigned, ReplicaLease lease, bool uncleanAllowed)
+    {
+        var (own, live) = (node.NodeId, Live());
+        if (office.LeaderEpoch < 0)
+        {
+            // Nothing was ever committed: whoever runs is in sync.
+            int[] isr = [.. assigned.Where(live.Contains)];
+            return isr[0] == own ? new PartitionState(0, own, isr, assigned) : throw NotHere(partition, isr[0], office.LeaderEpoch);
+        }
+
+        var state = office.ToState() with { Replicas = assigned };
+        if (assigned.Length == 1) return PartitionState.Single(own, state.LeaderEpoch + 1);
+        var chosen = LeaderLocator.Choose(state, live);
+        if (chosen >= 0 && chosen != own) throw NotHere(partition, chosen, office.LeaderEpoch);
+        if (IsWhole(lease, office))
+        {
+            if (chosen == own) return state with { LeaderEpoch = state.LeaderEpoch + 1, Leader = own, Isr = [.. state.Isr.Where(live.Contains)] };
+            if (LeaderElection.Choose(state, new HashSet<int> { own }, new HashSet<int>(), uncleanAllowed) is { } unclean) return unclean;
+        }
+
+        return LeaderElection.Choose(state, live, new HashSet<int> { own }, uncleanAllowed)
+            ?? throw new OrleansLogException(
+                ErrorCode.LeaderNotAvailable,
+                $"Nobody can lead {partition}: in sync are the nodes {string.Join(", ", state.Isr)}, of which none runs with its log "
+                + $"whole; running are {string.Join(", ", live.Order())}.");
+    }
+
+    // A replica that took part in no term though there were some has lost its disk; what it had, others may still have.
+    private static bool IsWhole(ReplicaLease lease, PartitionOffice office) =>
+        lease.Follower.MayLead(office.ToState()) && (lease.Log.FencedEpoch >= 0 || lease.Log.LogEndOffset > 0);
+
+    private OrleansLogException NotHere(TopicPartition partition, int leader, int epoch)
+    {
+        hints.Note(partition, leader, epoch);
+        return new OrleansLogException(
+            ErrorCode.NotLeaderOrFollower, $"{partition} is led by node {leader}, not by node {node.NodeId}.");
+    }
+
+    private HashSet<int> Live() => [.. nodes.Current.ActiveIds, node.NodeId];
+
+    /// <summary>
+    /// The topic; from memory when there are other replicas, so that who takes over does not wait for the topic's grain, which may
+    /// have been on the node that died. A topic that is gone took the office along, and then there is nothing to take over.
+    /// </summary>
+    private async Task<(TopicDescription Topic, bool IsCopy)> FindTopicAsync(TopicPartition partition, PartitionOffice office)
+    {
+        if (office.Replicas.Length > 1 && topics.Find(partition.Topic, office.TopicId) is { } copy) return (copy, true);
+        return (await topics.GetAsync(partition.Topic), false);
+    }
+
+    private static int[] ReplicasOf(TopicPartition partition, TopicDescription topic, PartitionOffice office)
     {
         if (partition.Partition >= topic.Partitions.Count)
         {
@@ -65,10 +178,19 @@ internal sealed class PartitionOpener(
                 $"The topic '{topic.Name}' has no partition {partition.Partition}; it has {topic.Partitions.Count}, from 0.");
         }
 
-        int[] replicas = [.. topic.Partitions[partition.Partition].Replicas];
-        if (replicas.Contains(node.NodeId)) return replicas;
+        return office.LeaderEpoch >= 0 && office.Replicas.Length > 0
+            ? office.Replicas
+            : [.. topic.Partitions[partition.Partition].Replicas];
+    }
+
+    private void CheckReplica(TopicPartition partition, int[] assigned)
+    {
+        if (assigned.Contains(node.NodeId)) return;
         throw new OrleansLogException(
             ErrorCode.NotLeaderOrFollower,
-            $"{partition} is not on node {node.NodeId}; its replicas are on: {string.Join(", ", replicas)}.");
+            $"{partition} is not on node {node.NodeId}; its replicas are on: {string.Join(", ", assigned)}.");
     }
+
+    [LoggerMessage(Level = LogLevel.Information, Message = "{Partition} is led by node {Node} in epoch {Epoch}; in sync: {InSync}.")]
+    private partial void LogInOffice(TopicPartition partition, int node, int epoch, string inSync);
 }

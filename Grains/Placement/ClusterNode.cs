@@ -7,5 +7,6 @@ namespace OrleansLog.Grains.Placement;
 /// <param name="Rack">Its rack; null when none is configured.</param>
 /// <param name="KafkaEndpoint">Where its Kafka listener is, as host:port; null when it has none.</param>
 /// <param name="HttpEndpoint">Where its health and console are, as host:port; null when it has none.</param>
+/// <param name="Gateway">Where Orleans clients reach it, as address:port; null when it has no gateway.</param>
 internal sealed record ClusterNode(
-    int NodeId, SiloAddress Silo, bool IsActive, string? Rack, string? KafkaEndpoint, string? HttpEndpoint);
+    int NodeId, SiloAddress Silo, bool IsActive, string? Rack, string? KafkaEndpoint, string? HttpEndpoint, string? Gateway = null);

@@ -178,7 +178,7 @@ internal sealed partial class NodeDirectory(
         {
             var own = localNode.Description;
             var kafka = own.KafkaPort == 0 ? null : FormattableString.Invariant($"{own.Host}:{own.KafkaPort}");
-            node = new ClusterNode(own.NodeId, silo, IsActive: false, own.Rack, kafka, HttpEndpoint: null);
+            node = new ClusterNode(own.NodeId, silo, IsActive: false, own.Rack, kafka, HttpEndpoint: null, localSilo.GatewayAddress?.Endpoint.ToString());
         }
         else
         {
@@ -199,7 +199,8 @@ internal sealed partial class NodeDirectory(
                 IsActive: false,
                 entries.GetValueOrDefault(NodeMetadata.RackKey),
                 entries.GetValueOrDefault(NodeMetadata.KafkaEndpointKey),
-                entries.GetValueOrDefault(NodeMetadata.HttpEndpointKey))
+                entries.GetValueOrDefault(NodeMetadata.HttpEndpointKey),
+                entries.GetValueOrDefault(NodeMetadata.GatewayKey))
             : null;
 
     [LoggerMessage(Level = LogLevel.Critical, Message = "This node no longer follows which nodes run.")]

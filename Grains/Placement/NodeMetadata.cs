@@ -29,6 +29,9 @@ internal sealed class NodeMetadata(
     /// <summary>Where its health and console are, as host:port; missing when it has none.</summary>
     public const string HttpEndpointKey = "orleanslog.http.endpoint";
 
+    /// <summary>Where Orleans clients reach it, as address:port; missing when it has no gateway.</summary>
+    public const string GatewayKey = "orleanslog.gateway";
+
     /// <inheritdoc/>
     public void Participate(ISiloLifecycle observer) => observer.Subscribe(
         nameof(NodeMetadata),
@@ -42,6 +45,8 @@ internal sealed class NodeMetadata(
     private void Publish()
     {
         foreach (var (key, value) in Describe(localNode.ClusterId, localNode.Description)) entries[key] = value;
+        if (services.GetRequiredService<ILocalSiloDetails>().GatewayAddress is { } gateway)
+            entries[GatewayKey] = gateway.Endpoint.ToString();
         // What Orleans hands out are these options. Configuring them once more takes the new entries over.
         var metadata = services.GetRequiredService<IOptions<SiloMetadata>>().Value;
         foreach (var configure in services.GetServices<IConfigureOptions<SiloMetadata>>()) configure.Configure(metadata);

@@ -44,6 +44,14 @@ internal sealed class Durable<T>(IPersistentState<T> storage)
         return Value = next;
     });
 
+    /// <summary>Reads the state anew, for when somebody else may have changed it.</summary>
+    /// <exception cref="OrleansLogException">KafkaStorageError: the store failed.</exception>
+    public Task<T> RefreshAsync() => _changing.RunAsync(async () =>
+    {
+        await Unwrap(storage.ReadStateAsync());
+        return Value = storage.State;
+    });
+
     /// <summary>Removes what is stored; the state is a new object then.</summary>
     /// <exception cref="InconsistentStateException">See <see cref="UpdateAsync"/>.</exception>
     /// <exception cref="OrleansLogException">See <see cref="UpdateAsync"/>.</exception>

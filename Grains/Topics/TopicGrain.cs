@@ -1,6 +1,7 @@
 using Microsoft.Extensions.Logging;
 using OrleansLog.Grains.Catalog;
 using OrleansLog.Grains.Interfaces;
+using OrleansLog.Grains.Placement;
 using OrleansLog.Grains.Storage;
 using OrleansLog.Records;
 
@@ -13,6 +14,7 @@ namespace OrleansLog.Grains.Topics;
 internal sealed partial class TopicGrain(
     [PersistentState("topic", MetadataStorage.Name)] IPersistentState<TopicState> storage,
     TopicDefaults defaults,
+    NodeDirectory nodes,
     ILogger<TopicGrain> logger) : Grain, ITopicGrain
 {
     // Partitions told or deleted at a time.
@@ -94,10 +96,18 @@ internal sealed partial class TopicGrain(
         }
 
         defaults.CheckPartitionCount(Name, totalCount);
-        var cluster = await GrainFactory.GetCatalog().DescribeCluster();
+        var places = TopicLedger.Places(nodes);
+        var replicationFactor = before.Partitions[0].Replicas.Count;
+        if (replicationFactor > places.Length)
+        {
+            throw new OrleansLogException(
+                ErrorCode.InvalidReplicationFactor,
+                $"The topic '{Name}' has {replicationFactor} replicas of each partition; {places.Length} nodes run.");
+        }
+
         var added = ReplicaAssigner.Assign(
-            [.. cluster.Nodes.Select(node => node.NodeId)],
-            before.Partitions[0].Replicas.Count,
+            places,
+            replicationFactor,
             count,
             totalCount,
             before.Id.GetHashCode());

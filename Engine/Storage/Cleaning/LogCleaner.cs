@@ -118,7 +118,7 @@ internal sealed class LogCleaner
 
     // What is not durable is not committed; and a log is flushed when it rolls, so this keeps nothing back for long.
     private CompactionPlan? PlanOf(PartitionLog log) =>
-        CompactionPlan.For(log, log.FlushedOffset, CheckpointOf(log.Partition), _time.GetUtcNow().ToUnixTimeMilliseconds());
+        CompactionPlan.For(log, log.CleanableOffset, CheckpointOf(log.Partition), _time.GetUtcNow().ToUnixTimeMilliseconds());
 
     private CompactionReport? TryClean(CompactionPlan plan, CancellationToken cancellationToken)
     {

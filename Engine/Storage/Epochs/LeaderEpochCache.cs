@@ -57,6 +57,15 @@ internal sealed class LeaderEpochCache
         return -1;
     }
 
+    /// <summary>The latest epochs, the newest first, and whether there are more.</summary>
+    public (IReadOnlyList<EpochEntry> Entries, bool HasMore) Latest(int max)
+    {
+        var entries = Entries;
+        var latest = entries[Math.Max(0, entries.Length - max)..];
+        Array.Reverse(latest);
+        return (latest, latest.Length < entries.Length);
+    }
+
     /// <summary>Where the records of the epoch (or of the last one before it that the log has) end.</summary>
     public EpochEnd EndOf(int epoch, long logEndOffset)
     {

@@ -11,7 +11,7 @@ namespace OrleansLog.Engine.Storage;
 /// Many who were served by one round come back at about the same time. The first of them would get a round of its own, and all
 /// others the next one; so a round waits for about as many as the one before served, and no longer than a part of an fsync.
 /// </remarks>
-internal sealed class FlushGate(FlushScheduler scheduler, Func<long> logEndOffset, Func<bool> flushFiles) : IFlushable
+internal sealed class FlushGate(IFlushScheduler scheduler, Func<long> logEndOffset, Func<bool> flushFiles) : IFlushable
 {
     /// <summary>Rounds that serve fewer than this are not waited for.</summary>
     private const int Crowd = 8;
@@ -48,11 +48,11 @@ internal sealed class FlushGate(FlushScheduler scheduler, Func<long> logEndOffse
             if (_failure is { } failure) return ValueTask.FromException(failure);
             if (_isRunning && nextOffset <= _runningTarget)
             {
-                wait = (_running ??= NewCompletion()).Task;
+                wait = (_running ??= Continuations.NewCompletion()).Task;
             }
             else
             {
-                wait = (_next ??= NewCompletion()).Task;
+                wait = (_next ??= Continuations.NewCompletion()).Task;
                 _waiting++;
                 Want();
             }
@@ -177,8 +177,6 @@ internal sealed class FlushGate(FlushScheduler scheduler, Func<long> logEndOffse
         scheduler.Enqueue(this);
     }
 
-    private static TaskCompletionSource NewCompletion() => new(TaskCreationOptions.RunContinuationsAsynchronously);
-
     // Only asks: a round that was queued meanwhile must not run beside another.
     private sealed class Timed(FlushGate owner) : IFlushable
     {
@@ -191,5 +189,4 @@ internal sealed class FlushGate(FlushScheduler scheduler, Func<long> logEndOffse
             }
         }
     }
-
 }

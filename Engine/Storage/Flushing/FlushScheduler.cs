@@ -5,7 +5,7 @@ namespace OrleansLog.Engine.Storage;
 /// once, and one round serves all who wait for it. Threads start with the first need for them. A log whose flush is bound by
 /// time (<c>flush.ms</c>) waits on the one timer there is, which runs only while some log waits.
 /// </summary>
-internal sealed class FlushScheduler : IDisposable
+internal sealed class FlushScheduler : IFlushScheduler, IDisposable
 {
     private readonly Queue<IFlushable> _queue = new();
     private readonly PriorityQueue<IFlushable, long> _timed = new();

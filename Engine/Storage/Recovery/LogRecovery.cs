@@ -64,7 +64,11 @@ internal sealed class LogRecovery(
         {
             while (!isCut && walker.MoveNext())
             {
-                if (!walker.IsDamage && !IsStrayOffset(walker, isLast))
+                if (!walker.IsDamage && IsStrayOffset(walker, isLast) && LogEndOffset < _recoveryPoint && walker.Position > start)
+                {
+                    KeepStray(segment, walker);
+                }
+                else if (!walker.IsDamage && (!IsStrayOffset(walker, isLast) || LogEndOffset < _recoveryPoint))
                 {
                     segment.Note(walker.Header, (int)walker.Position, config.IndexIntervalBytes);
                     LogEndOffset = walker.ExpectedOffset;
@@ -154,8 +158,19 @@ internal sealed class LogRecovery(
 
     // The base offset of the very last batch has no neighbour that could contradict it. A log that is not compacted has no gaps.
     private bool IsStrayOffset(SegmentWalker walker, bool isLast) =>
-        isLast && IsDense && walker.NextPosition == walker.EndPosition && LogEndOffset >= _recoveryPoint
+        isLast && IsDense && walker.NextPosition == walker.EndPosition
         && walker.Position > 0 && walker.FirstOffset > LogEndOffset;
+
+    // It was acknowledged, so its offsets are not given out again.
+    private void KeepStray(LogSegment segment, SegmentWalker walker)
+    {
+        var next = Math.Min(_recoveryPoint, LogEndOffset + walker.Header.LastOffsetDelta + 1L);
+        _regions.Add(new CorruptRegion(
+            segment.LogPath, walker.Position, walker.NextPosition - walker.Position, LogEndOffset, next,
+            FormattableString.Invariant($"a batch that claims offset {walker.FirstOffset}")));
+        LogEndOffset = next;
+        NeedsNewSegment = true;
+    }
 
     // Zeros behind the last flushed record are room that was reserved and never used.
     private bool IsPadding(SegmentWalker walker) =>

@@ -133,6 +133,10 @@ internal sealed class FakePartition(TopicPartition partition) : IPartitionGrain
 
     public Task ApplyConfig(TopicDescription topic) => throw new NotSupportedException();
 
+    public Task<int> Lead() => throw new NotSupportedException();
+
+    public Task<int> HandOver(int? successor) => throw new NotSupportedException();
+
     public Task Delete() => throw new NotSupportedException();
 
     private FetchResponse? TryFetch(FetchRequest request, out Task appended)

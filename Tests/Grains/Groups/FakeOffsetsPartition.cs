@@ -55,6 +55,10 @@ internal sealed class FakeOffsetsPartition : IPartitionGrain
 
     public Task ApplyConfig(TopicDescription topic) => throw new NotSupportedException();
 
+    public Task<int> Lead() => throw new NotSupportedException();
+
+    public Task<int> HandOver(int? successor) => throw new NotSupportedException();
+
     public Task Delete() => throw new NotSupportedException();
 
     /// <summary>As if they had written nothing for long.</summary>

@@ -1,0 +1,81 @@
+using Microsoft.Extensions.Logging;
+using OrleansLog.Grains.Interfaces;
+
+namespace OrleansLog.Client;
+
+/// <summary>
+/// Hears from the cluster which nodes run. When one is gone, the calls that may have been under way to it are given up, to be
+/// repeated at once; Orleans would let them wait for their timeouts, since only the gateway knows where they went. It asks by
+/// several gateways, as one of them may hang itself; a question waits there until there is news.
+/// </summary>
+internal sealed class ClusterWatch : IAsyncDisposable
+{
+    private const int Questions = 3;
+    private static readonly TimeSpan Wait = TimeSpan.FromSeconds(20);
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(25);
+    private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(500);
+
+    private readonly IGrainFactory _grains;
+    private readonly ConnectionMonitor _connection;
+    private readonly WatchedGateways? _gateways;
+    private readonly TimeProvider _time;
+    private readonly ILogger _log;
+    private readonly CancellationTokenSource _stopping = new();
+    private readonly Lock _gate = new();
+    private readonly Task _loops;
+    private RunningNodes? _known;
+
+    public ClusterWatch(
+        IGrainFactory grains, ConnectionMonitor connection, WatchedGateways? gateways, TimeProvider time, ILoggerFactory loggers)
+    {
+        _grains = grains;
+        _connection = connection;
+        _gateways = gateways;
+        _time = time;
+        _log = loggers.CreateLogger("OrleansLog.Client.ClusterWatch");
+        _loops = Task.WhenAll(Enumerable.Range(0, Questions).Select(key => BackgroundTask.Run(() => RunAsync(key))));
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await _stopping.CancelAsync().ConfigureAwait(false);
+        await _loops.ConfigureAwait(false);
+        _stopping.Dispose();
+    }
+
+    private async Task RunAsync(int key)
+    {
+        var watch = _grains.GetGrain<IClusterWatchGrain>(key);
+        while (!_stopping.IsCancellationRequested)
+        {
+            try
+            {
+                Note(await watch.Watch(Volatile.Read(ref _known)?.Version ?? -1, (int)Wait.TotalMilliseconds)
+                    .WaitAsync(Patience, _time, _stopping.Token).ConfigureAwait(false));
+                continue;
+            }
+            catch (Exception exception) when (exception is not OutOfMemoryException)
+            {
+                if (_log.IsEnabled(LogLevel.Debug)) _log.LogDebug(exception, "The cluster could not be asked which nodes run");
+            }
+
+            await Task.Delay(Pause, _time, _stopping.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        }
+    }
+
+    private void Note(RunningNodes now)
+    {
+        string[] lost;
+        lock (_gate)
+        {
+            if (_known is { } known && now.Version <= known.Version) return;
+            lost = [.. (_known?.Silos ?? []).Except(now.Silos)];
+            Volatile.Write(ref _known, now);
+            _gateways?.Update(now.Gateways);
+        }
+
+        if (lost.Length == 0) return;
+        if (_log.IsEnabled(LogLevel.Information)) _log.LogInformation("Gone: {Silos}", string.Join(", ", lost));
+        _connection.NotifyNodeLost();
+    }
+}

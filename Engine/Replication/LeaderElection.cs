@@ -1,0 +1,53 @@
+namespace OrleansLog.Engine.Replication;
+
+/// <summary>
+/// Who leads next. Pure functions: the caller stores the answer by compare-and-set on the state it gave, and whoever loses looks
+/// at the new state.
+/// </summary>
+public static class LeaderElection
+{
+    /// <summary>
+    /// The state in which another (or the same) replica takes office in the next epoch: the first in-sync replica, in the order
+    /// of the replicas, that is alive and whole. In-sync replicas that are not, leave the ISR with that: each of those that stay
+    /// holds everything that was committed. Null when there is none, unless <paramref name="uncleanAllowed"/>: then the first
+    /// replica that is alive and whole leads alone, and records may be lost.
+    /// </summary>
+    /// <param name="state">The stored state.</param>
+    /// <param name="liveNodes">The nodes that are alive.</param>
+    /// <param name="damaged">Nodes whose log of the partition is known to be damaged, wiped or offline; they do not lead.</param>
+    /// <param name="uncleanAllowed">The topic's <c>unclean.leader.election.enable</c>.</param>
+    /// <param name="lastResort">Those of the damaged ones that lack nothing (<see cref="ReplicaFitness.Damaged"/>); one of them leads when
+    /// there is no other in-sync replica, alive or dead.</param>
+    public static PartitionState? Choose(
+        PartitionState state, IReadOnlySet<int> liveNodes, IReadOnlySet<int> damaged, bool uncleanAllowed,
+        IReadOnlySet<int>? lastResort = null)
+    {
+        ArgumentNullException.ThrowIfNull(state);
+        ArgumentNullException.ThrowIfNull(liveNodes);
+        ArgumentNullException.ThrowIfNull(damaged);
+        var able = state.Replicas.Where(node => liveNodes.Contains(node) && !damaged.Contains(node)).ToArray();
+        var isr = able.Where(state.Isr.Contains).ToArray();
+        if (isr.Length > 0) return Next(state, isr[0], isr);
+        if (lastResort is not null && state.Isr.All(lastResort.Contains) && state.Isr.FirstOrDefault(liveNodes.Contains, -1) is >= 0 and var hurt)
+            return Next(state, hurt, [hurt]);
+        return uncleanAllowed && able.Length > 0 ? Next(state, able[0], [able[0]]) : null;
+    }
+
+    /// <summary>
+    /// The state in which an in-sync replica takes over from a leader that gives its office up; null when
+    /// <paramref name="successor"/> is not in sync. The ISR stays as it is.
+    /// </summary>
+    public static PartitionState? HandOver(PartitionState state, int successor)
+    {
+        ArgumentNullException.ThrowIfNull(state);
+        return state.Isr.Contains(successor) ? Next(state, successor, state.Isr) : null;
+    }
+
+    private static PartitionState Next(PartitionState state, int leader, IReadOnlyList<int> isr) => state with
+    {
+        LeaderEpoch = checked(state.LeaderEpoch + 1),
+        Version = checked(state.Version + 1),
+        Leader = leader,
+        Isr = isr,
+    };
+}

@@ -1,0 +1,180 @@
+using Microsoft.Extensions.Logging;
+using OrleansLog.Records;
+
+namespace OrleansLog.Engine.Replication;
+
+/// <summary>
+/// Keeping the in-sync replicas: one change at a time, by compare-and-set, in a loop that runs only while there is one to make.
+/// Until the outcome of a change is known, the high watermark waits for those who were in sync and for those who may be.
+/// </summary>
+public sealed partial class PartitionLeader
+{
+    // All under the state lock.
+    private readonly HashSet<int> _leaving = [];
+    private readonly HashSet<int> _attempted = [];
+    private readonly WakeSignal _isrRetry = new();
+    private TaskCompletionSource? _isrChange;
+    private Task _isrLoop = Task.CompletedTask;
+    private bool _isrRuns;
+    private bool _isUnresolved;
+
+    /// <summary>Completes when the node is not in sync any more by the stored state, or the leader has ended.</summary>
+    internal async Task RemoveFromIsrAsync(int nodeId)
+    {
+        while (!IsClosed)
+        {
+            Task change;
+            lock (_stateGate)
+            {
+                if (!_state.Isr.Contains(nodeId) && !_attempted.Contains(nodeId)) return;
+                change = (_isrChange ??= Continuations.NewCompletion()).Task;
+            }
+
+            RemoveFromIsr(nodeId);
+            await change.ConfigureAwait(Continuations.StayOnContext);
+        }
+    }
+
+    private void RemoveFromIsr(int nodeId)
+    {
+        lock (_stateGate)
+        {
+            if (_replication is null || (!_state.Isr.Contains(nodeId) && !_attempted.Contains(nodeId))) return;
+            _leaving.Add(nodeId);
+            RunIsrLoop();
+        }
+    }
+
+    private void AddToIsr()
+    {
+        lock (_stateGate)
+            if (_replication is not null) RunIsrLoop();
+    }
+
+    // It holds all that is committed, and all that this leader found when it took office, of which some may have been committed
+    // before without this leader knowing.
+    private bool MayJoin(FollowerProgress follower) =>
+        IsUpToDate(follower) && !_state.Isr.Contains(follower.NodeId) && _state.Replicas.Contains(follower.NodeId);
+
+    private bool IsUpToDate(FollowerProgress follower) =>
+        follower.IsAligned && !follower.IsDown && follower.MatchOffset >= _commit.Offset && follower.MatchOffset >= _epochStart;
+
+    private void RunIsrLoop()
+    {
+        if (_isrRuns || IsClosed) return;
+        _isrRuns = true;
+        _isrLoop = Continuations.Run(ChangeIsrAsync);
+    }
+
+    private async Task ChangeIsrAsync()
+    {
+        var options = _replication!.Options;
+        var delay = options.MinRetryDelay;
+        while (NextChange() is { } change)
+        {
+            try
+            {
+                using var limit = new CancellationTokenSource(options.StoreTimeout, _time);
+                var stored = await _replication.Store.ChangeIsrAsync(change.Expected, change.Isr, limit.Token)
+                    .WaitAsync(limit.Token).ConfigureAwait(Continuations.StayOnContext);
+                _logger.LogInformation(
+                    "{Partition}: in sync are {Isr}, in epoch {Epoch}", _log.Partition, string.Join(", ", stored.Isr), stored.LeaderEpoch);
+                Adopt(stored);
+                delay = options.MinRetryDelay;
+            }
+            catch (OrleansLogException refused) when (refused.Error is ErrorCode.FencedLeaderEpoch or ErrorCode.NotLeaderOrFollower)
+            {
+                End(LeaderEndReason.Fenced, State.LeaderEpoch, $"Node {_nodeId} leads {_log.Partition} no more: {refused.Message}");
+            }
+            catch (Exception failure)
+            {
+                // It may have been stored nevertheless, or may be yet. The next try tells.
+                lock (_stateGate) _isUnresolved = true;
+                _logger.LogWarning(failure, "The in-sync replicas of {Partition} could not be stored", _log.Partition);
+                await _isrRetry.WaitAsync().WaitAsync(delay, _time).ConfigureAwait(Continuations.SuppressThrowing);
+                delay = TimeSpan.FromTicks(Math.Min(delay.Ticks * 2, options.MaxRetryDelay.Ticks));
+            }
+        }
+    }
+
+    // Null when there is nothing to change, and the loop is over.
+    private (PartitionState Expected, int[] Isr)? NextChange()
+    {
+        lock (_stateGate)
+        {
+            var isr = IsClosed ? [] : TargetIsr();
+            if (IsClosed || (!_isUnresolved && isr.SequenceEqual(_state.Isr)))
+            {
+                _leaving.Clear();
+                _isrRuns = false;
+                return null;
+            }
+
+            _attempted.UnionWith(isr);
+            Recount(_state);
+            return (_state, isr);
+        }
+    }
+
+    private int[] TargetIsr()
+    {
+        // Who fell behind again since it was to join must not; who is up to date may, though it has nothing more to say: when it was
+        // taken out, and all is quiet.
+        var joining = _followers.Values.Where(follower => MayJoin(follower) && !_leaving.Contains(follower.NodeId));
+        return [.. _state.Isr.Where(node => !_leaving.Contains(node)), .. joining.Select(follower => follower.NodeId)];
+    }
+
+    private void Adopt(PartitionState stored)
+    {
+        if (stored.LeaderEpoch != State.LeaderEpoch || stored.Leader != _nodeId)
+        {
+            End(
+                LeaderEndReason.Fenced, stored.LeaderEpoch,
+                $"Node {_nodeId} leads {_log.Partition} no more: node {stored.Leader} does, in epoch {stored.LeaderEpoch}.");
+            return;
+        }
+
+        TakeOver(stored);
+    }
+
+    private void TakeOver(PartitionState state)
+    {
+        (List<FollowerPush> Begun, List<FollowerPush> Gone) pushes;
+        TaskCompletionSource? change;
+        if (!_isReplicated && state.Replicas.Count > 1)
+        {
+            // Alone, this leader committed all that it had.
+            BeginReplicatedTerm(_commit.Offset);
+            _log.NoteCommitted(_commit.Offset);
+        }
+
+        lock (_stateGate)
+        {
+            // An answer that was overtaken by a later change says nothing.
+            if (state.Version < _state.Version) return;
+            Volatile.Write(ref _state, state);
+            _attempted.Clear();
+            _isUnresolved = false;
+            _leaving.IntersectWith(state.Isr);
+            pushes = TrackFollowers(state);
+            (change, _isrChange) = (_isrChange, null);
+        }
+
+        StartAndStop(pushes);
+        change?.TrySetResult();
+        AdvanceHighWatermark();
+        if (Volatile.Read(ref _resigning)) _followerMoved.Set();
+    }
+
+    // Under the state lock.
+    private void Recount(PartitionState state) =>
+        _counted = [.. _followers.Values.Where(follower => state.Isr.Contains(follower.NodeId) || _attempted.Contains(follower.NodeId))];
+
+    private void WakeIsrWaiters()
+    {
+        TaskCompletionSource? change;
+        lock (_stateGate) (change, _isrChange) = (_isrChange, null);
+        change?.TrySetResult();
+        _isrRetry.Set();
+    }
+}

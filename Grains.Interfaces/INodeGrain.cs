@@ -1,0 +1,21 @@
+using Orleans.Concurrency;
+using OrleansLog.Records;
+
+namespace OrleansLog.Grains.Interfaces;
+
+/// <summary>A node of the cluster (key: its number), pinned to it: what nodes ask each other.</summary>
+[Alias("OrleansLog.INodeGrain")]
+public interface INodeGrain : IGrainWithIntegerKey
+{
+    /// <summary>Whether a process listens at this address, as seen from the node; tried anew with each call.</summary>
+    [AlwaysInterleave, Alias("CanReach")]
+    Task<bool> CanReach(string address, int port);
+
+    /// <summary>The epoch in which the node leads a partition at the moment; -1 when it does not.</summary>
+    [AlwaysInterleave, Alias("GetLeaderEpoch")]
+    Task<int> GetLeaderEpoch(TopicPartition partition);
+
+    /// <summary>Another node took office for these partitions, so that calls for them go there from now on. A hint only.</summary>
+    [AlwaysInterleave, Alias("NoteLeaders")]
+    Task NoteLeaders(int nodeId, IReadOnlyList<Leadership> leaderships);
+}

@@ -1,0 +1,21 @@
+using OrleansLog.Records;
+
+namespace OrleansLog.Grains.Interfaces;
+
+/// <summary>An office that a node holds.</summary>
+/// <param name="Partition">The partition it leads.</param>
+/// <param name="LeaderEpoch">In which epoch.</param>
+[GenerateSerializer, Immutable, Alias("OrleansLog.Leadership")]
+public readonly record struct Leadership(
+    [property: Id(0)] TopicPartition Partition,
+    [property: Id(1)] int LeaderEpoch);
+
+/// <summary>The nodes that run.</summary>
+/// <param name="Version">Rises with every change of the cluster's membership.</param>
+/// <param name="Silos">One name for each start of each node.</param>
+/// <param name="Gateways">Where their gateways are, as address:port.</param>
+[GenerateSerializer, Immutable, Alias("OrleansLog.RunningNodes")]
+public sealed record RunningNodes(
+    [property: Id(0)] long Version,
+    [property: Id(1)] IReadOnlyList<string> Silos,
+    [property: Id(2)] IReadOnlyList<string> Gateways);

@@ -1,0 +1,146 @@
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Options;
+using OrleansLog.Engine.Replication;
+using OrleansLog.Grains.Interfaces;
+using OrleansLog.Grains.Placement;
+using OrleansLog.Grains.Replicas;
+using OrleansLog.Records;
+
+namespace OrleansLog.Grains.Failover;
+
+/// <summary>
+/// Moves leaderships in good order: all of them away before this silo stops, and each back to its preferred replica, the first
+/// of the partition's list, once that is in sync again. One loop and one timer for the silo; one move after the other while it
+/// runs.
+/// </summary>
+internal sealed partial class LeaderBalancer(
+    NodeReplicas replicas,
+    NodeDirectory nodes,
+    IGrainFactory grains,
+    IOptions<OrleansLogOptions> options,
+    TimeProvider time,
+    ILogger<LeaderBalancer> logger) : ILifecycleParticipant<ISiloLifecycle>, IDisposable
+{
+    private const int ParallelAtStop = 16;
+    private static readonly TimeSpan CallPatience = TimeSpan.FromSeconds(10);
+    private static readonly TimeSpan StopPatience = TimeSpan.FromSeconds(20);
+
+    private readonly CancellationTokenSource _stopping = new();
+    private Task _loop = Task.CompletedTask;
+
+    /// <summary>Before anything else of the silo stops: calls still come and go.</summary>
+    private static int Stage => ServiceLifecycleStage.Active + 1;
+
+    /// <inheritdoc/>
+    public void Participate(ISiloLifecycle observer) => observer.Subscribe(
+        nameof(LeaderBalancer),
+        Stage,
+        _ =>
+        {
+            if (options.Value.LeaderRebalanceInterval > TimeSpan.Zero) _loop = Task.Run(RunAsync, CancellationToken.None);
+            return Task.CompletedTask;
+        },
+        async cancellation =>
+        {
+            await _stopping.CancelAsync();
+            await _loop;
+            await HandAllOverAsync(cancellation);
+        });
+
+    /// <inheritdoc/>
+    public void Dispose() => _stopping.Dispose();
+
+    /// <summary>Gives leaderships to the preferred replicas that run and are in sync; returns how many.</summary>
+    public async Task<int> BalanceAsync(CancellationToken cancellationToken)
+    {
+        var moved = 0;
+        foreach (var leader in replicas.Leaders)
+        {
+            cancellationToken.ThrowIfCancellationRequested();
+            var state = leader.State;
+            var preferred = state.Replicas[0];
+            if (leader.IsClosed || preferred == nodes.OwnId || !state.Isr.Contains(preferred)
+                || !nodes.Current.ActiveIds.Contains(preferred)) continue;
+            if (await TryMoveAsync(leader, preferred, cancellationToken)) moved++;
+        }
+
+        return moved;
+    }
+
+    private async Task RunAsync()
+    {
+        using var timer = new PeriodicTimer(options.Value.LeaderRebalanceInterval, time);
+        try
+        {
+            while (await timer.WaitForNextTickAsync(_stopping.Token))
+            {
+                var moved = await BalanceAsync(_stopping.Token);
+                if (moved > 0) LogBalanced(moved);
+            }
+        }
+        catch (OperationCanceledException)
+        {
+            // The silo stops.
+        }
+        catch (Exception e) when (e is not OutOfMemoryException)
+        {
+            LogFailed(e);
+        }
+    }
+
+    private async Task HandAllOverAsync(CancellationToken cancellationToken)
+    {
+        var leaders = replicas.Leaders.Where(leader => !leader.IsClosed && leader.State.Isr.Count > 1).ToArray();
+        if (leaders.Length == 0) return;
+        using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        limit.CancelAfter(StopPatience);
+        var moved = 0;
+        try
+        {
+            await Parallel.ForEachAsync(
+                leaders,
+                new ParallelOptions { MaxDegreeOfParallelism = ParallelAtStop, CancellationToken = limit.Token },
+                async (leader, cancellation) =>
+                {
+                    if (await TryMoveAsync(leader, null, cancellation)) Interlocked.Increment(ref moved);
+                });
+        }
+        catch (OperationCanceledException)
+        {
+            // The rest fails over when this node is gone.
+        }
+
+        LogHandedOver(moved, leaders.Length);
+    }
+
+    private async Task<bool> TryMoveAsync(PartitionLeader leader, int? successor, CancellationToken cancellationToken)
+    {
+        var partition = leader.Log.Partition;
+        try
+        {
+            var grain = grains.GetPartition(partition);
+            var now = await grain.HandOver(successor).WaitAsync(CallPatience, time, cancellationToken);
+            if (now == nodes.OwnId) return false;
+            // So that nobody who calls has to wait for it to open.
+            await grain.Lead().WaitAsync(CallPatience, time, cancellationToken);
+            return true;
+        }
+        catch (Exception e) when (e is not (OutOfMemoryException or OperationCanceledException))
+        {
+            LogNotMoved(partition, e.Message);
+            return false;
+        }
+    }
+
+    [LoggerMessage(Level = LogLevel.Information, Message = "{Count} leaderships were given to the preferred replicas.")]
+    private partial void LogBalanced(int count);
+
+    [LoggerMessage(Level = LogLevel.Information, Message = "{Count} of {Total} leaderships were handed over before the silo stops.")]
+    private partial void LogHandedOver(int count, int total);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "The leadership of {Partition} could not be handed over: {Reason}")]
+    private partial void LogNotMoved(TopicPartition partition, string reason);
+
+    [LoggerMessage(Level = LogLevel.Error, Message = "Leaderships are no longer given to the preferred replicas.")]
+    private partial void LogFailed(Exception exception);
+}

@@ -1,0 +1,34 @@
+using Orleans.Concurrency;
+using OrleansLog.Grains.Hosting;
+using OrleansLog.Grains.Interfaces;
+using OrleansLog.Grains.Placement;
+
+namespace OrleansLog.Grains.Nodes;
+
+/// <summary>Answers with what this node's directory of nodes says. It keeps nothing.</summary>
+[StatelessWorker(1)]
+internal sealed class ClusterWatchGrain(NodeDirectory nodes, SiloStopping stopping, TimeProvider time) : Grain, IClusterWatchGrain
+{
+    private static readonly TimeSpan MaxWait = TimeSpan.FromSeconds(25);
+
+    /// <inheritdoc/>
+    public async Task<RunningNodes> Watch(long knownVersion, int maxWaitMs)
+    {
+        var wait = TimeSpan.FromMilliseconds(Math.Max(0, maxWaitMs));
+        using var limit = new CancellationTokenSource(wait < MaxWait ? wait : MaxWait, time);
+        using var ending = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, stopping.Token);
+        try
+        {
+            return Describe(await nodes.WaitForAsync(view => view.Version.Value > knownVersion, ending.Token));
+        }
+        catch (OperationCanceledException)
+        {
+            return Describe(nodes.Current);
+        }
+    }
+
+    private static RunningNodes Describe(NodeView view) => new(
+        view.Version.Value,
+        [.. view.Nodes.Select(node => node.Silo.ToParsableString())],
+        [.. view.Nodes.Where(node => node.IsActive).Select(node => node.Gateway).OfType<string>()]);
+}

@@ -1,0 +1,33 @@
+using System.Net;
+using Orleans.GrainDirectory;
+using OrleansLog.Grains.Failover;
+using OrleansLog.Grains.Interfaces;
+using OrleansLog.Grains.Placement;
+using OrleansLog.Grains.Replicas;
+using OrleansLog.Records;
+
+namespace OrleansLog.Grains.Nodes;
+
+/// <summary>This node, as other nodes see it. It keeps nothing.</summary>
+[NodePlacement, GrainDirectory(NodeBoundDirectory.Name)]
+internal sealed class NodeGrain(NodeReplicas replicas, LeaderHints hints) : Grain, INodeGrain
+{
+    private static readonly TimeSpan ProbePatience = TimeSpan.FromMilliseconds(250);
+
+    /// <inheritdoc/>
+    public async Task<bool> CanReach(string address, int port) =>
+        await PortProbe.TryAsync(new IPEndPoint(IPAddress.Parse(address), port), ProbePatience, CancellationToken.None)
+            != ProbeResult.Refused;
+
+    /// <inheritdoc/>
+    public Task<int> GetLeaderEpoch(TopicPartition partition) =>
+        Task.FromResult(replicas.FindLeader(partition) is { IsClosed: false } leader ? leader.State.LeaderEpoch : -1);
+
+    /// <inheritdoc/>
+    public Task NoteLeaders(int nodeId, IReadOnlyList<Leadership> leaderships)
+    {
+        ArgumentNullException.ThrowIfNull(leaderships);
+        foreach (var office in leaderships) hints.Note(office.Partition, nodeId, office.LeaderEpoch);
+        return Task.CompletedTask;
+    }
+}

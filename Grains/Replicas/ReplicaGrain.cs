@@ -1,0 +1,197 @@
+using Microsoft.Extensions.Logging;
+using Orleans.GrainDirectory;
+using OrleansLog.Engine.Replication;
+using OrleansLog.Grains.Hosting;
+using OrleansLog.Grains.Interfaces;
+using OrleansLog.Grains.Partitions;
+using OrleansLog.Grains.Placement;
+using OrleansLog.Grains.Topics;
+using OrleansLog.Records;
+
+namespace OrleansLog.Grains.Replicas;
+
+/// <summary>
+/// A replica on this node, as leaders on others see it: opens it with the first call and hands calls to
+/// <see cref="PartitionFollower"/>. It keeps nothing by itself: one that Orleans collects is opened anew by the next push.
+/// </summary>
+[NodePlacement, GrainDirectory(NodeBoundDirectory.Name)]
+internal sealed partial class ReplicaGrain(
+    NodeReplicas replicas,
+    OpenLogs logs,
+    StoredOffices offices,
+    TopicCopies topics,
+    TopicDefaults defaults,
+    LeaderHints hints,
+    LocalNode node,
+    TimeProvider time,
+    ILogger<ReplicaGrain> logger) : Grain, IReplicaGrain
+{
+    private static readonly TimeSpan RetryAfterFailure = TimeSpan.FromSeconds(5);
+    private TopicPartition _partition;
+    private Task<ReplicaLease>? _opening;
+    private ReplicaLease? _open;
+    private long? _failedAt;
+
+    /// <inheritdoc/>
+    public override Task OnActivateAsync(CancellationToken cancellationToken)
+    {
+        (_partition, var nodeId) = ReplicaKey.Parse(this.GetPrimaryKeyString());
+        return nodeId == node.NodeId
+            ? Task.CompletedTask
+            : throw new OrleansLogException(
+                ErrorCode.NotLeaderOrFollower, $"The replica of {_partition} on node {nodeId} was asked for on node {node.NodeId}.");
+    }
+
+    /// <inheritdoc/>
+    public override Task OnDeactivateAsync(DeactivationReason reason, CancellationToken cancellationToken) => CloseAsync();
+
+    /// <inheritdoc/>
+    public async Task<ReplicaLogState> BeginTerm(ReplicaTerm term)
+    {
+        var open = await OpenAsync();
+        // Both would write to one log. A leader of this node that is over is fenced before the new one's first record.
+        if (replicas.FindLeader(_partition) is { } own && own.State.LeaderEpoch < term.LeaderEpoch) own.Fence();
+        var state = await open.Follower.BeginTermAsync(new BeginTermRequest(term.LeaderEpoch, term.LeaderNode));
+        if (state.Result == ReplicaResult.Ok) hints.Note(_partition, term.LeaderNode, term.LeaderEpoch);
+        return state.ToMessage();
+    }
+
+    /// <inheritdoc/>
+    public async Task<ReplicaPushResponse> Replicate(ReplicaPush push)
+    {
+        ArgumentNullException.ThrowIfNull(push);
+        using var records = push.Records;
+        var open = await OpenAsync();
+        return (await open.Follower.ReplicateAsync(push.ToEngine())).ToMessage();
+    }
+
+    /// <inheritdoc/>
+    public async Task ApplyConfig(TopicDescription topic)
+    {
+        ArgumentNullException.ThrowIfNull(topic);
+        topics.Note(topic);
+        // One that is being opened may have read the configuration before it changed.
+        if (_opening is not null) await _opening.ContinueWith(_ => { }, TaskScheduler.Current);
+        if (_open is null) DeactivateOnIdle();
+        else _open.Log.UpdateConfig(defaults.ConfigOf(topic.Overrides));
+    }
+
+    /// <inheritdoc/>
+    public async Task Delete()
+    {
+        await RefuseWhileItBelongsHere();
+        topics.Forget(_partition.Topic);
+        await CloseAsync();
+        await logs.DeleteAsync(_partition);
+        DeactivateOnIdle();
+    }
+
+    private ValueTask<ReplicaLease> OpenAsync() =>
+        _open is { } open && open.Log.Offline is null ? new(open) : new(OpenSlowlyAsync());
+
+    private async Task<ReplicaLease> OpenSlowlyAsync()
+    {
+        if (_open is { } failed) await LeaveFailedAsync(failed);
+        var opening = _opening ??= OpenNowAsync();
+        try
+        {
+            var open = await opening;
+            if (ReferenceEquals(_opening, opening))
+            {
+                _opening = null;
+                _open = open;
+            }
+
+            return open;
+        }
+        catch
+        {
+            if (ReferenceEquals(_opening, opening)) _opening = null;
+            DeactivateOnIdle();
+            throw;
+        }
+    }
+
+    private async Task<ReplicaLease> OpenNowAsync()
+    {
+        var topic = await topics.GetAsync(_partition.Topic);
+        PartitionOffice? office = null;
+        try
+        {
+            office = await offices.ReadAsync(_partition);
+        }
+        catch (Exception e) when (e is not OutOfMemoryException)
+        {
+            // Replicas are kept in sync while the store is away.
+            LogStoreAway(_partition, e.Message);
+        }
+
+        if (!IsReplica(topic, office))
+        {
+            throw new OrleansLogException(
+                ErrorCode.NotLeaderOrFollower, $"Node {node.NodeId} is not to hold a replica of {_partition}.");
+        }
+
+        return await replicas.AcquireAsync(
+            _partition, topic.Id, defaults.ConfigOf(topic.Overrides), office?.LeaderEpoch ?? -1, CancellationToken.None);
+    }
+
+    private bool IsReplica(TopicDescription topic, PartitionOffice? office) =>
+        office?.Replicas.Contains(node.NodeId) == true
+        || (_partition.Partition < topic.Partitions.Count
+            && topic.Partitions[_partition.Partition].Replicas.Contains(node.NodeId));
+
+    private async Task LeaveFailedAsync(ReplicaLease failed)
+    {
+        var offline = failed.Log.Offline!;
+        _failedAt ??= time.GetTimestamp();
+        if (time.GetElapsedTime(_failedAt.Value) < RetryAfterFailure)
+            throw new OrleansLogException(offline.Error, offline.Message, offline);
+        _failedAt = null;
+        LogReopening(_partition, offline.Message);
+        _open = null;
+        await failed.DisposeAsync();
+    }
+
+    private async Task CloseAsync()
+    {
+        if (_opening is { } opening)
+        {
+            _opening = null;
+            try
+            {
+                await (await opening).DisposeAsync();
+            }
+            catch (Exception)
+            {
+                // Whoever asked for it hears of it.
+            }
+        }
+
+        var open = _open;
+        _open = null;
+        if (open is not null) await open.DisposeAsync();
+    }
+
+    private async Task RefuseWhileItBelongsHere()
+    {
+        try
+        {
+            var topic = await topics.GetAsync(_partition.Topic);
+            if (!IsReplica(topic, await offices.ReadAsync(_partition))) return;
+        }
+        catch (OrleansLogException e) when (e.Error == ErrorCode.UnknownTopicOrPartition)
+        {
+            return;
+        }
+
+        throw new OrleansLogException(
+            ErrorCode.InvalidRequest, $"The replica of {_partition} on node {node.NodeId} is in use and cannot be deleted.");
+    }
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "The replica of {Partition} is opened anew after a failure of its disk: {Reason}")]
+    private partial void LogReopening(TopicPartition partition, string reason);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "The replica of {Partition} is opened while the metadata store is away: {Reason}")]
+    private partial void LogStoreAway(TopicPartition partition, string reason);
+}

@@ -1,0 +1,38 @@
+using System.Collections.Concurrent;
+using OrleansLog.Grains.Interfaces;
+
+namespace OrleansLog.Grains.Topics;
+
+/// <summary>
+/// The topics as this node last heard of them, so that a replica takes office without asking anybody: the topic's grain may have
+/// been on the node that died. Bounded. Thread-safe.
+/// </summary>
+internal sealed class TopicCopies(IGrainFactory grains)
+{
+    private const int MaxTopics = 20_000;
+    private readonly ConcurrentDictionary<string, TopicDescription> _topics = new(StringComparer.Ordinal);
+
+    /// <summary>Asks the topic, and remembers its answer.</summary>
+    /// <exception cref="Records.OrleansLogException">UnknownTopicOrPartition.</exception>
+    public async Task<TopicDescription> GetAsync(string name)
+    {
+        var topic = await grains.GetTopic(name).Describe();
+        Note(topic);
+        return topic;
+    }
+
+    /// <summary>What was last heard of the topic of that id; null when nothing was.</summary>
+    public TopicDescription? Find(string name, Guid id) =>
+        _topics.TryGetValue(name, out var topic) && topic.Id == id ? topic : null;
+
+    /// <summary>Remembers a topic.</summary>
+    public void Note(TopicDescription topic)
+    {
+        // Rather forget all than grow: a topic is asked for again when it is needed.
+        if (_topics.Count >= MaxTopics) _topics.Clear();
+        _topics[topic.Name] = topic;
+    }
+
+    /// <summary>Forgets a topic.</summary>
+    public void Forget(string name) => _topics.TryRemove(name, out _);
+}

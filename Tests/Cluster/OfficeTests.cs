@@ -1,0 +1,112 @@
+using Microsoft.Extensions.DependencyInjection;
+using Orleans.Storage;
+using OrleansLog.Engine.Replication;
+using OrleansLog.Grains.Failover;
+using OrleansLog.Grains.Interfaces;
+using OrleansLog.Grains.Partitions;
+using OrleansLog.Grains.Placement;
+using OrleansLog.Grains.Storage;
+using OrleansLog.Records;
+using OrleansLog.Tests.Grains;
+using Xunit;
+
+namespace OrleansLog.Tests.Cluster;
+
+/// <summary>Who holds the office of leader, and who does not.</summary>
+public sealed class OfficeTests
+{
+    private static readonly TopicPartition T0 = new("t", 0);
+
+    [Fact]
+    public async Task A_deposed_leader_cannot_commit()
+    {
+        await using var cluster = await NodeCluster.StartAsync(3);
+        await cluster.CreateTopicAsync("t");
+        await cluster.ProduceAsync("t", 0, "a");
+        var before = await cluster.WhenInSyncAsync("t", 0);
+        var deposed = cluster.Replicas(before.Leader).FindLeader(T0)!;
+        var next = before.Replicas[1];
+
+        // Behind its back, as if the cluster had held it for dead.
+        await StoreAsync(cluster, next, office => office.With(LeaderElection.HandOver(office.ToState(), next)!));
+        cluster.Service<LeaderHints>(next).Note(T0, next, before.LeaderEpoch + 1);
+        Assert.Equal(next, await cluster.GrainsOf(next).GetPartition(T0).Lead());
+        var refused = await Assert.ThrowsAsync<OrleansLogException>(
+            () => deposed.AppendAsync(Batches.Of("lost"), acks: -1, TimeSpan.FromSeconds(10)).AsTask());
+        Assert.Contains(refused.Error, (ErrorCode[])[ErrorCode.NotLeaderOrFollower, ErrorCode.NotEnoughReplicasAfterAppend]);
+        Assert.Equal(LeaderEndReason.Fenced, (await deposed.Ended.WaitAsync(TimeSpan.FromSeconds(30))).Reason);
+
+        Assert.Equal(1, (await cluster.ProduceAsync("t", 0, "b")).Offset);
+        await cluster.WhenInSyncAsync("t", 0);
+        Assert.Equal(["0:a", "1:b"], await cluster.Partition("t", 0).ReadAllAsync());
+        Assert.Equal(2, cluster.Replicas(before.Leader).Open.Single().Log.LogEndOffset);
+    }
+
+    [Fact]
+    public async Task The_preferred_replica_leads_again_once_it_is_in_sync()
+    {
+        await using var cluster = await NodeCluster.StartAsync(3);
+        await cluster.CreateTopicAsync("t");
+        await cluster.ProduceAsync("t", 0, "a");
+        var before = await cluster.WhenInSyncAsync("t", 0);
+        var preferred = before.Replicas[0];
+        Assert.Equal(preferred, before.Leader);
+        await cluster.KillNodeAsync(preferred);
+        await cluster.ProduceAsync("t", 0, "b");
+        await cluster.StartNodeAsync(preferred);
+        var inBetween = await cluster.WhenInSyncAsync("t", 0);
+        Assert.NotEqual(preferred, inBetween.Leader);
+
+        Assert.Equal(1, await cluster.Service<LeaderBalancer>(inBetween.Leader).BalanceAsync(CancellationToken.None));
+        await cluster.ProduceAsync("t", 0, "c");
+        Assert.Equal(preferred, (await cluster.Partition("t", 0).Describe()).Leader);
+        Assert.Equal(["0:a", "1:b", "2:c"], await cluster.Partition("t", 0).ReadAllAsync());
+    }
+
+    [Fact]
+    public async Task A_node_that_lost_its_disk_does_not_lead_before_it_is_filled_up()
+    {
+        await using var cluster = await NodeCluster.StartAsync(3);
+        await cluster.CreateTopicAsync("t");
+        await cluster.ProduceAsync("t", 0, "a");
+        var before = await cluster.WhenInSyncAsync("t", 0);
+        await cluster.KillNodeAsync(before.Leader);
+        // What the store says of it is out of date: it is still named as in sync, but has nothing.
+        await StoreAsync(cluster, before.Replicas[1], office => office with
+        {
+            Leader = before.Leader, InSyncReplicas = [.. before.Replicas], Version = office.Version + 1, LeaderEpoch = office.LeaderEpoch + 10,
+        });
+        Directory.Delete(Path.Combine(cluster.DirectoryOf(before.Leader), "t-0"), recursive: true);
+        await cluster.StartNodeAsync(before.Leader);
+        await cluster.WaitForAsync("t", 0, it => it.HighWatermark >= 1);
+        Assert.Equal(["0:a"], await cluster.Partition("t", 0).ReadAllAsync());
+        await cluster.ProduceAsync("t", 0, "b");
+        await cluster.WhenInSyncAsync("t", 0);
+        Assert.Equal(["0:a", "1:b"], await cluster.Partition("t", 0).ReadAllAsync());
+    }
+
+    [Fact]
+    public async Task A_changed_configuration_and_a_deletion_reach_all_replicas()
+    {
+        await using var cluster = await NodeCluster.StartAsync(3);
+        await cluster.CreateTopicAsync("t");
+        await cluster.ProduceAsync("t", 0, "a");
+        await cluster.WhenInSyncAsync("t", 0);
+        await cluster.Grains.GetTopic("t").AlterConfig(new Dictionary<string, string?> { ["retention.ms"] = "12345" }, false);
+        for (var node = 1; node <= 3; node++) Assert.Equal(12345, cluster.Replicas(node).Open.Single().Log.Config.RetentionMs);
+        await cluster.Catalog.DeleteTopic("t");
+        for (var node = 1; node <= 3; node++)
+            Assert.False(Directory.Exists(Path.Combine(cluster.DirectoryOf(node), "t-0")));
+    }
+
+    /// <summary>Changes what is stored of the partition, as another node would.</summary>
+    private static async Task StoreAsync(NodeCluster cluster, int node, Func<PartitionOffice, PartitionOffice> change)
+    {
+        var storage = cluster.Service<IServiceProvider>(node).GetRequiredKeyedService<IGrainStorage>(MetadataStorage.Name);
+        var id = cluster.Grains.GetPartition(T0).GetGrainId();
+        var state = new GrainState<PartitionOffice>();
+        await storage.ReadStateAsync(StoredOffices.StateName, id, state);
+        state.State = change(state.State!);
+        await storage.WriteStateAsync(StoredOffices.StateName, id, state);
+    }
+}
