@@ -54,15 +54,20 @@ public sealed class ChildProcess : IAsyncDisposable
     /// <param name="workingDirectory">A directory of the test's own, lest it reads settings that lie about.</param>
     /// <param name="outputBytes">Where its standard output goes, closed at its end; null to gather it as lines.</param>
     /// <param name="shellPrefix">Commands of a shell that runs the program, such as a limit of its resources.</param>
+    /// <param name="launcher">A command that becomes the program, such as <c>ip netns exec NAME</c>; without a shell prefix.</param>
+    /// <param name="environment">Further variables.</param>
     public static ChildProcess Start(
         string assembly,
         IEnumerable<string> arguments,
         string? workingDirectory = null,
         Stream? outputBytes = null,
-        string? shellPrefix = null)
+        string? shellPrefix = null,
+        IReadOnlyList<string>? launcher = null,
+        IReadOnlyDictionary<string, string>? environment = null)
     {
         var dotnet = Environment.GetEnvironmentVariable("DOTNET_HOST_PATH") ?? "dotnet";
-        var start = new ProcessStartInfo(shellPrefix is null ? dotnet : "/bin/sh")
+        string[] command = launcher is { Count: > 0 } ? [.. launcher, dotnet] : [dotnet];
+        var start = new ProcessStartInfo(shellPrefix is null ? command[0] : "/bin/sh")
         {
             RedirectStandardInput = true,
             RedirectStandardOutput = true,
@@ -74,12 +79,18 @@ public sealed class ChildProcess : IAsyncDisposable
             foreach (var part in (string[])["-c", shellPrefix + "; exec \"$@\"", "sh", dotnet]) start.ArgumentList.Add(part);
         }
 
+        if (shellPrefix is null)
+        {
+            foreach (var part in command.Skip(1)) start.ArgumentList.Add(part);
+        }
+
         start.ArgumentList.Add(Path.Combine(AppContext.BaseDirectory, assembly + ".dll"));
         foreach (var argument in arguments) start.ArgumentList.Add(argument);
         // The settings of whoever runs the tests are not those of the test.
         foreach (var name in start.Environment.Keys.Where(static name => name.StartsWith("OrleansLog", StringComparison.OrdinalIgnoreCase)).ToArray())
             start.Environment.Remove(name);
 
+        foreach (var (name, value) in environment ?? new Dictionary<string, string>()) start.Environment[name] = value;
         var process = Process.Start(start) ?? throw new InvalidOperationException($"{assembly} did not start.");
         lock (Alive) Alive.Add(process);
         return new ChildProcess(process, assembly, outputBytes);

@@ -26,7 +26,8 @@ public sealed class SiloProcess : IAsyncDisposable
 
     /// <summary>Starts the process and does not wait for anything.</summary>
     public static ChildProcess Launch(SiloSetup setup) =>
-        ChildProcess.Start("OrleansLog.Silo", setup.Arguments, shellPrefix: setup.ShellPrefix);
+        ChildProcess.Start(
+        "OrleansLog.Silo", setup.Arguments, shellPrefix: setup.ShellPrefix, launcher: setup.Launcher, environment: setup.Environment);
 
     /// <summary>Starts a silo and returns when it says that it serves.</summary>
     public static async Task<SiloProcess> StartAsync(SiloSetup setup)

@@ -11,7 +11,16 @@ public sealed record SiloSetup(string DataDirectory, int GatewayPort, int SiloPo
     /// <summary>See <see cref="ChildProcess.Start"/>.</summary>
     public string? ShellPrefix { get; init; }
 
-    public string Endpoint => string.Create(CultureInfo.InvariantCulture, $"127.0.0.1:{GatewayPort}");
+    /// <summary>See <see cref="ChildProcess.Start"/>.</summary>
+    public IReadOnlyList<string> Launcher { get; init; } = [];
+
+    /// <summary>Further variables of its environment.</summary>
+    public IReadOnlyDictionary<string, string> Environment { get; init; } = new Dictionary<string, string>();
+
+    /// <summary>The address it is reached at; a setting must name it where it is not the loopback address.</summary>
+    public string Host { get; init; } = "127.0.0.1";
+
+    public string Endpoint => string.Create(CultureInfo.InvariantCulture, $"{Host}:{GatewayPort}");
 
     public IEnumerable<string> Arguments =>
     [

@@ -12,6 +12,7 @@ internal sealed class Ledger
     private readonly Lock _gate = new();
     private readonly List<LedgerRecord?>[] _acknowledged;
     private readonly long[] _acknowledgedAt;
+    private readonly long[] _longestGap;
     private readonly List<string> _violations = [];
     private readonly List<(Func<bool> Holds, TaskCompletionSource Done)> _waits = [];
 
@@ -19,6 +20,7 @@ internal sealed class Ledger
     {
         _acknowledged = [.. Enumerable.Range(0, partitions).Select(static _ => new List<LedgerRecord?>())];
         _acknowledgedAt = new long[partitions];
+        _longestGap = new long[partitions];
     }
 
     public int Partitions => _acknowledged.Length;
@@ -36,7 +38,10 @@ internal sealed class Ledger
             if (places[(int)offset] is { } other) _violations.Add($"{record} is acknowledged at {partition}@{offset}, as was {other}.");
             places[(int)offset] = record;
             Count++;
-            _acknowledgedAt[partition] = Stopwatch.GetTimestamp();
+            var now = Stopwatch.GetTimestamp();
+            if (_acknowledgedAt[partition] != 0)
+                _longestGap[partition] = Math.Max(_longestGap[partition], now - _acknowledgedAt[partition]);
+            _acknowledgedAt[partition] = now;
             CheckWaits();
         }
     }
@@ -48,6 +53,17 @@ internal sealed class Ledger
         {
             _violations.Add($"{record} failed: {failure}");
             CheckWaits();
+        }
+    }
+
+    /// <summary>The longest time without an acknowledgement in each partition since this was asked last.</summary>
+    public TimeSpan[] TakeLongestGaps()
+    {
+        lock (_gate)
+        {
+            var gaps = Array.ConvertAll(_longestGap, static ticks => TimeSpan.FromSeconds((double)ticks / Stopwatch.Frequency));
+            Array.Clear(_longestGap);
+            return gaps;
         }
     }
 

@@ -58,6 +58,8 @@ internal sealed class ProducerLoad
             ValueSerializer = Serializers.BorrowedBytes,
             BatchSize = 16 * 1024,
             BufferMemory = 2 * 1024 * 1024,
+            DeliveryTimeoutMs = 600_000,
+            MaxBlockMs = 600_000,
         };
         await using var producer = client.CreateProducer(options);
         // One for each partition: a partition that is stuck must not hide what the others acknowledge.

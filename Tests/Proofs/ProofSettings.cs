@@ -14,6 +14,12 @@ internal static class ProofSettings
     /// <summary>Power losses under the engine: <c>ORLEANSLOG_PROOF_POWER_LOSSES</c>.</summary>
     public static int PowerLosses => Read("ORLEANSLOG_PROOF_POWER_LOSSES", 60);
 
+    /// <summary>Faults in a cluster of three: <c>ORLEANSLOG_PROOF_FAULTS</c>.</summary>
+    public static int Faults => Read("ORLEANSLOG_PROOF_FAULTS", 10);
+
+    /// <summary>The one fault to be tried over and over, by its name: <c>ORLEANSLOG_PROOF_FAULT</c>; null for any.</summary>
+    public static string? OnlyFault => Environment.GetEnvironmentVariable("ORLEANSLOG_PROOF_FAULT");
+
     /// <summary>Where chance starts from: <c>ORLEANSLOG_PROOF_SEED</c>, to repeat a run; else a new one for each run.</summary>
     public static int Seed => Read("ORLEANSLOG_PROOF_SEED", Random.Shared.Next(1, int.MaxValue));
 

@@ -17,12 +17,14 @@ public sealed class PostgresServer : IAsyncDisposable
     private static int _databases;
 
     private readonly string _directory;
+    private readonly string _address;
     private readonly int _port;
     private Process? _process;
 
-    private PostgresServer(string directory, int port)
+    private PostgresServer(string directory, string address, int port)
     {
         _directory = directory;
+        _address = address;
         _port = port;
     }
 
@@ -30,13 +32,17 @@ public sealed class PostgresServer : IAsyncDisposable
     public static Task<PostgresServer> SharedAsync() => SharedServer.Value;
 
     /// <summary>A server of its own, for a test that stops it.</summary>
-    public static async Task<PostgresServer> StartNewAsync()
+    /// <param name="address">The address of this machine that it listens on.</param>
+    /// <param name="network">From where it may be reached besides, such as 10.0.0.0/24.</param>
+    public static async Task<PostgresServer> StartNewAsync(string address = "127.0.0.1", string? network = null)
     {
         var directory = Directory.CreateTempSubdirectory("orleanslog-postgres-").FullName;
-        var server = new PostgresServer(directory, FreePorts.Next());
+        var server = new PostgresServer(directory, address, FreePorts.Next());
         AppDomain.CurrentDomain.ProcessExit += (_, _) => server.Remove();
         if (IsRoot) await RunAsync("chown", [ServerUser, directory]);
         await RunAsync(AsServerUser([Program("initdb"), "-D", server.Data, "-U", User, "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync"]));
+        if (network is not null)
+            await File.AppendAllTextAsync(Path.Combine(server.Data, "pg_hba.conf"), $"host all all {network} trust\n");
         await server.StartAsync();
         return server;
     }
@@ -52,15 +58,16 @@ public sealed class PostgresServer : IAsyncDisposable
         return ConnectionString(name);
     }
 
-    /// <summary>Starts it (again), and returns when it answers.</summary>
+    /// <summary>Starts it (again) unless it runs, and returns when it answers.</summary>
     public async Task StartAsync()
     {
+        if (_process is not null) return;
         // It ends when its input does, which it does with this process.
         const string script = "\"$@\" & read -r _; kill -INT $!; wait $!";
         string[] server =
         [
             Program("postgres"), "-D", Data, "-p", string.Create(CultureInfo.InvariantCulture, $"{_port}"),
-            "-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories=" + _directory, "-c", "fsync=off",
+            "-c", "listen_addresses=" + _address, "-c", "unix_socket_directories=" + _directory, "-c", "fsync=off",
             "-c", "synchronous_commit=off", "-c", "full_page_writes=off", "-c", "max_connections=200",
         ];
         var start = StartInfo(AsServerUser(["/bin/sh", "-c", script, "sh", .. server]));
@@ -115,7 +122,7 @@ public sealed class PostgresServer : IAsyncDisposable
         IsRoot ? ["runuser", "-u", ServerUser, "--", .. command] : command;
 
     private string ConnectionString(string database) => string.Create(
-        CultureInfo.InvariantCulture, $"Host=127.0.0.1;Port={_port};Username={User};Database={database}");
+        CultureInfo.InvariantCulture, $"Host={_address};Port={_port};Username={User};Database={database}");
 
     private void Remove()
     {

@@ -1,0 +1,181 @@
+using OrleansLog.Client;
+using OrleansLog.Grains.Interfaces;
+using OrleansLog.Records;
+
+namespace OrleansLog.Tests.Faults;
+
+/// <summary>Something that goes wrong in a cluster, for a while.</summary>
+/// <param name="Name">What it is, for the report.</param>
+/// <param name="Weight">How often it is chosen beside others.</param>
+/// <param name="RunAsync">Makes it happen; what lasts is ended by <see cref="FaultCluster.HealAsync"/>.</param>
+internal sealed record Fault(string Name, int Weight, Func<FaultContext, Task> RunAsync)
+{
+    /// <summary>All that this machine can do.</summary>
+    public static IReadOnlyList<Fault> Of(FaultCluster cluster)
+    {
+        var faults = new List<Fault>
+        {
+            new("kill -9 of a leader", 4, static async c => await c.KillAndWaitAsync(await c.LeaderAsync())),
+            new("kill -9 of a follower", 3, static async c => await c.KillAndWaitAsync(await c.FollowerAsync())),
+            new("kill -9 of the group's coordinator", 2, static async c => await c.KillAndWaitAsync(await c.CoordinatorAsync())),
+            new("kill -9 of all", 1, static c => Task.WhenAll(c.Cluster.Nodes.Select(c.Cluster.KillAsync))),
+            new("a pause shorter than detection", 2, static c => c.PauseAsync(200, 1_500)),
+            new("a pause past detection", 2, static c => c.PauseAsync(6_000, 10_000)),
+            new("a leader cut off from a follower", 2, static async c =>
+            {
+                c.Cluster.Network.CutBetween(await c.LeaderAsync(), await c.FollowerAsync());
+                await c.WaitAsync(500, 8_000);
+            }),
+            new("a leader cut off from both followers", 2, static async c =>
+            {
+                var leader = await c.LeaderAsync();
+                foreach (var other in c.Cluster.Nodes.Where(node => node != leader)) c.Cluster.Network.CutBetween(leader, other);
+                await c.WaitAsync(500, 8_000);
+            }),
+            new("one direction cut off", 2, static async c =>
+            {
+                c.Cluster.Network.Cut(await c.LeaderAsync(), c.Cluster.Network.Address(await c.FollowerAsync()));
+                await c.WaitAsync(500, 8_000);
+            }),
+            new("a leader cut off from PostgreSQL", 2, static async c =>
+            {
+                c.Cluster.Network.Cut(await c.LeaderAsync(), c.Cluster.Network.DatabaseAddress);
+                await c.WaitAsync(1_000, 8_000);
+            }),
+            new("PostgreSQL stopped for seconds", 2, static async c =>
+            {
+                await c.Cluster.Postgres.StopAsync();
+                await c.WaitAsync(1_000, 8_000);
+            }),
+            new("a wiped disk", 1, static async c =>
+            {
+                await c.WhenAllInSyncAsync();
+                var node = await c.FollowerAsync();
+                await c.Cluster.KillAsync(node);
+                c.Cluster.Wipe(node);
+                await c.WaitAsync(0, 2_000);
+            }),
+            new("a rolling restart", 1, static async c =>
+            {
+                foreach (var node in c.Cluster.Nodes)
+                {
+                    await c.WhenAllInSyncAsync();
+                    await c.Cluster.StopAsync(node);
+                    await c.Cluster.StartAsync(node);
+                }
+            }),
+        };
+        if (cluster.CanFillDisk)
+        {
+            faults.Add(new("a full disk", 1, static async c =>
+            {
+                c.Cluster.FillDisk();
+                await c.WaitAsync(2_000, 6_000);
+            }));
+        }
+
+        if (cluster.CanSlowSync)
+        {
+            faults.Add(new("a slow fsync", 2, static async c =>
+            {
+                c.Cluster.SlowSync(c.AnyNode(), c.Random.Next(20, 400));
+                await c.WaitAsync(1_000, 6_000);
+            }));
+        }
+
+        return faults;
+    }
+}
+
+/// <summary>What a fault has to work with.</summary>
+internal sealed class FaultContext(FaultCluster cluster, OrleansLogClient client, string topic, string group, int partitions, Random random)
+{
+    private static readonly TimeSpan Limit = TimeSpan.FromSeconds(120);
+
+    public FaultCluster Cluster => cluster;
+
+    public Random Random => random;
+
+    /// <summary>The partition that the present fault is about.</summary>
+    public int Partition { get; set; }
+
+    /// <summary>The node whose death this round was, or null.</summary>
+    public int? Killed { get; private set; }
+
+    /// <summary>The partitions that the killed node led.</summary>
+    public IReadOnlyList<int> LedByKilled { get; private set; } = [];
+
+    public void Begin()
+    {
+        Partition = random.Next(partitions);
+        (Killed, LedByKilled) = (null, []);
+    }
+
+    public int AnyNode() => cluster.Nodes[random.Next(cluster.Nodes.Count)];
+
+    public async Task<int> LeaderAsync() => (await StateAsync(topic, Partition)).Leader;
+
+    public async Task<int> FollowerAsync()
+    {
+        var leader = await LeaderAsync();
+        var others = cluster.Nodes.Where(node => node != leader).ToArray();
+        return others[random.Next(others.Length)];
+    }
+
+    public async Task<int> CoordinatorAsync()
+    {
+        const string offsets = "__consumer_offsets";
+        var count = (await client.Admin.DescribeTopicAsync(offsets)).Partitions.Count;
+        return (await StateAsync(offsets, (JavaHash(group) & int.MaxValue) % count)).Leader;
+    }
+
+    public async Task KillAndWaitAsync(int node)
+    {
+        var led = new List<int>();
+        for (var partition = 0; partition < partitions; partition++)
+        {
+            if ((await StateAsync(topic, partition)).Leader == node) led.Add(partition);
+        }
+
+        (Killed, LedByKilled) = (node, led);
+        await cluster.KillAsync(node);
+        await WaitAsync(0, 4_000);
+    }
+
+    public async Task PauseAsync(int leastMs, int mostMs)
+    {
+        var node = await LeaderAsync();
+        cluster.Pause(node);
+        await WaitAsync(leastMs, mostMs);
+        cluster.Resume(node);
+    }
+
+    /// <summary>How long a fault lasts is up to chance.</summary>
+    public Task WaitAsync(int leastMs, int mostMs) => Task.Delay(random.Next(leastMs, mostMs));
+
+    /// <summary>Waits until every replica of every partition is in sync.</summary>
+    public async Task WhenAllInSyncAsync()
+    {
+        var start = System.Diagnostics.Stopwatch.GetTimestamp();
+        while (true)
+        {
+            var behind = new List<string>();
+            for (var partition = 0; partition < partitions; partition++)
+            {
+                var state = await StateAsync(topic, partition);
+                if (state.InSyncReplicas.Count < state.Replicas.Count)
+                    behind.Add($"{topic}-{partition}: {string.Join(',', state.InSyncReplicas)} of {string.Join(',', state.Replicas)}");
+            }
+
+            if (behind.Count == 0) return;
+            if (System.Diagnostics.Stopwatch.GetElapsedTime(start) > Limit)
+                throw new TimeoutException($"Not in sync after {Limit}: {string.Join("; ", behind)}");
+            await Task.Delay(100); // nothing tells of it
+        }
+    }
+
+    private Task<PartitionDescription> StateAsync(string name, int partition) =>
+        client.Admin.DescribePartitionAsync(new TopicPartition(name, partition));
+
+    private static int JavaHash(string text) => text.Aggregate(0, static (hash, letter) => unchecked((31 * hash) + letter));
+}
