@@ -151,7 +151,7 @@ public sealed class Nemesis
     private void Wipe()
     {
         if (_isWiped || !_cluster.Store.State.Isr.Any(node => node != _badDisk.Id)) return;
-        _isWiped = true;
+        _isWiped = _hasHurt = true;
         _badDisk.Crash(CrashKind.ForgetAll);
         _badDisk.Wipe();
         RestartLater(_badDisk);

@@ -61,6 +61,13 @@ public sealed class SimulatedProducer(SimulatedCluster cluster, int id)
                 _inFlight.Remove(number);
                 return;
             }
+            catch (OrleansLogException known) when (known.Error == ErrorCode.DuplicateSequenceNumber)
+            {
+                cluster.Trace.Add($"{History.Value(id, sequence)}+{count} known to node {node.Id}");
+                cluster.History.AcknowledgedSomewhere(id, sequence, count);
+                _inFlight.Remove(number);
+                return;
+            }
             catch (Exception failure) when (failure is OrleansLogException or IOException or TimeoutException)
             {
                 cluster.LastClientFailure = failure.Message;
