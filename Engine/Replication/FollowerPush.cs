@@ -69,8 +69,13 @@ internal sealed class FollowerPush : IDisposable
         _work.Set();
     }
 
-    /// <summary>Ends the pause after failed calls: the node is there.</summary>
-    public void RetryNow() => _retry.Set();
+    /// <summary>Ends the session, and the pause after it: another is opened at once.</summary>
+    public void Reopen()
+    {
+        Volatile.Read(ref _session)?.Fail(new IOException($"Node {NodeId} has come back."));
+        _work.Set();
+        _retry.Set();
+    }
 
     /// <summary>Ends the session, as a failed call does: the follower must be heard of anew before it counts as reachable.</summary>
     public void Abort()

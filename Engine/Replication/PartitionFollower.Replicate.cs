@@ -19,10 +19,11 @@ public sealed partial class PartitionFollower
                 lock (_gate)
                 {
                     if (parked is not null) _parked.Remove(parked);
-                    if (Refusal(request) is { } refusal) return refusal;
-                    if (request.Alignment != ReplicaAlignment.None) return Align(request);
+                    if (Refusal(request, isBegun: false) is { } refusal) return refusal;
                     var end = _log.LogEndOffset;
-                    if (request.Records.IsEmpty || request.BaseOffset < end)
+                    // What it keeps is to count for the leader, who sends nothing more when nothing is missing.
+                    if (request.Alignment != ReplicaAlignment.None) heldFrom = Align(request);
+                    else if (request.Records.IsEmpty || request.BaseOffset < end)
                     {
                         if (!IsHere(request, end)) return Answer(ReplicaResult.Mismatch, $"the log ends at {end}");
                         heldFrom = request.Records.IsEmpty ? 0 : EndOf(request.Records);
@@ -60,21 +61,21 @@ public sealed partial class PartitionFollower
     {
         if (endOffset > 0) await _log.WhenDurableAsync(endOffset, cancellationToken).ConfigureAwait(Continuations.StayOnContext);
         // Another leader may have put other records there meanwhile; this one must not count them.
-        lock (_gate) return Refusal(request) ?? Answer(ReplicaResult.Ok);
+        lock (_gate) return Refusal(request, isBegun: true) ?? Answer(ReplicaResult.Ok);
     }
 
-    private ReplicateResponse? Refusal(ReplicateRequest request)
+    private ReplicateResponse? Refusal(ReplicateRequest request, bool isBegun)
     {
         var epoch = LeaderEpoch;
         if (_isClosed || _log.IsClosed) return Answer(ReplicaResult.Unavailable, $"node {_nodeId} does not keep {_log.Partition} now");
         if (request.LeaderEpoch < epoch) return Answer(ReplicaResult.FencedEpoch, $"a leader of epoch {epoch} is known");
-        if (request.LeaderEpoch > epoch || request.Session != _session || (!_isAligned && request.Alignment == ReplicaAlignment.None)
-            || (_isAligned && request.Alignment != ReplicaAlignment.None))
+        var isInTurn = isBegun || _isAligned == (request.Alignment == ReplicaAlignment.None);
+        if (request.LeaderEpoch > epoch || request.Session != _session || !isInTurn)
             return Answer(ReplicaResult.StaleSession, $"session {request.Session} is not the current one, or not in this state");
         return _log.Offline is { } failure ? Answer(ReplicaResult.Unavailable, failure.Message) : null;
     }
 
-    private ReplicateResponse Align(ReplicateRequest request)
+    private long Align(ReplicateRequest request)
     {
         var end = _log.LogEndOffset;
         if (request.Alignment == ReplicaAlignment.Restart)
@@ -92,12 +93,13 @@ public sealed partial class PartitionFollower
             _log.TruncateTo(request.BaseOffset);
         }
 
+        _log.ForgetEmptyEpochs();
         // Whoever leads has seen to it that this replica is not in sync while it lacks anything.
         _log.MarkWhole();
         _isAligned = true;
         _highWatermark = Math.Clamp(_highWatermark, _log.LogStartOffset, _log.LogEndOffset);
         Follow(request);
-        return Answer(ReplicaResult.Ok);
+        return _log.LogEndOffset;
     }
 
     /// <summary>Takes over what the leader says besides records.</summary>

@@ -40,8 +40,18 @@ public sealed partial class PartitionLeader
         if (acks is < -1 or > 1)
             throw new OrleansLogException(ErrorCode.InvalidRequiredAcks, $"acks is {acks}; it must be -1, 0 or 1.");
         if (acks == -1) CheckInSync(state, ErrorCode.NotEnoughReplicas);
-        var parked = AppendOrPark(batches, out var result);
-        if (parked is not null) result = await WaitForTurn(parked, timeout, cancellationToken).ConfigureAwait(Continuations.StayOnContext);
+        LogAppendResult result;
+        try
+        {
+            var parked = AppendOrPark(batches, out result);
+            if (parked is not null) result = await WaitForTurn(parked, timeout, cancellationToken).ConfigureAwait(Continuations.StayOnContext);
+        }
+        catch (OrleansLogException known) when (known.Error == ErrorCode.DuplicateSequenceNumber && acks == -1)
+        {
+            // The producer takes this for success, so it must be as durable as success is.
+            await CommitAsync(_log.LogEndOffset, timeout).ConfigureAwait(Continuations.StayOnContext);
+            throw;
+        }
 
         if (acks == -1) await CommitAsync(result.NextOffset, timeout).ConfigureAwait(Continuations.StayOnContext);
         else CommitInBackground(result.NextOffset);

@@ -51,13 +51,16 @@ public sealed partial class PartitionLeader
         RemoveFromIsr(nodeId);
     }
 
-    /// <summary>A node is there (again): it is called at once, rather than after the pause that follows failed calls.</summary>
+    /// <summary>
+    /// A node is there (again), or asks to be looked at because it found damage: a new session is opened with it at once. On an idle
+    /// partition nothing else would tell that it lost something.
+    /// </summary>
     public void NoteNodeUp(int nodeId)
     {
         lock (_stateGate)
             if (_followers.TryGetValue(nodeId, out var follower)) follower.IsDown = false;
         foreach (var push in Volatile.Read(ref _pushes))
-            if (push.NodeId == nodeId) push.RetryNow();
+            if (push.NodeId == nodeId) push.Reopen();
     }
 
     /// <summary>

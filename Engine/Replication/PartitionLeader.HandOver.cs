@@ -33,7 +33,7 @@ public sealed partial class PartitionLeader
                 if (FindSuccessor(successor) is { } found) return found;
                 foreach (var push in Volatile.Read(ref _pushes)) push.TellNow();
                 var left = timeout - _time.GetElapsedTime(started);
-                if (left <= TimeSpan.Zero) throw NoSuccessor(successor, timeout);
+                if (left < TimeSpan.FromMilliseconds(1)) throw NoSuccessor(successor, timeout);
                 await _followerMoved.WaitAsync().WaitAsync(left, _time, cancellationToken).ConfigureAwait(Continuations.SuppressThrowing);
                 cancellationToken.ThrowIfCancellationRequested();
             }

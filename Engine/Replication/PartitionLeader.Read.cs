@@ -160,7 +160,8 @@ public sealed partial class PartitionLeader
             var advance = _commit.NextAdvance();
             if (_commit.CommittedBytes >= totalBytes) return true;
             var left = maxWait - _time.GetElapsedTime(started);
-            if (left <= TimeSpan.Zero || IsClosed) return false;
+            // Timers count whole milliseconds.
+            if (left < TimeSpan.FromMilliseconds(1) || IsClosed) return false;
             // Expiry is the usual end of a poll of an idle partition, and no exception.
             await advance.WaitAsync(left, _time, cancellationToken).ConfigureAwait(Continuations.SuppressThrowing);
             cancellationToken.ThrowIfCancellationRequested();

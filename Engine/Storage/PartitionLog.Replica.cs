@@ -91,6 +91,16 @@ public sealed partial class PartitionLog
         }
     }
 
+    /// <summary>Forgets epochs that were begun at the log's end and in which nothing was appended: another leader's may go there.</summary>
+    internal void ForgetEmptyEpochs()
+    {
+        lock (_appendLock)
+        {
+            ThrowIfUnusable();
+            Guarded("Writing the leader epochs", () => _epochs.TruncateFromEnd(_logEndOffset));
+        }
+    }
+
     /// <summary>Notes how far the log is known to be committed; from then on retention and compaction heed it.</summary>
     internal void NoteCommitted(long offset) => Volatile.Write(ref _committedOffset, offset);
 

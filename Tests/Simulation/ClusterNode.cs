@@ -134,7 +134,10 @@ public sealed class ClusterNode
     public bool Scrub()
     {
         if (Log is null || Log.Offline is not null) return false;
-        return Leads ? Leader!.Scrub() : Follower!.Scrub();
+        if (Leads) return Leader!.Scrub();
+        if (Follower!.Scrub()) return true;
+        _cluster.Store.NoteNode(Id, isUp: true);
+        return false;
     }
 
     /// <summary>
@@ -212,7 +215,7 @@ public sealed class ClusterNode
             _sessions += 1_000_000;
             Follower = new PartitionFollower(
                 log, Id, Time, -1, new PartitionFollowerOptions { SessionSeed = () => (Id * 1_000_000_000_000L) + _sessions }, NullLogger.Instance);
-            _cluster.Trace.Add($"node {Id} is up: [{log.LogStartOffset}, {log.LogEndOffset}) epoch {log.LatestEpoch}, fenced {log.FencedEpoch}, damaged from {log.DamagedFrom}; {log.Recovery.CutReason}");
+            _cluster.Trace.Add($"node {Id} is up: [{log.LogStartOffset}, {log.LogEndOffset}) epoch {log.LatestEpoch}, fenced {log.FencedEpoch}, damaged from {log.DamagedFrom}; {log.Recovery}");
         }
         catch (Exception failure) when (failure is IOException or OrleansLogException)
         {

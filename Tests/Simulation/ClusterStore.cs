@@ -16,6 +16,7 @@ public sealed class ClusterStore
     private readonly Dictionary<int, TimeSpan> _lastSeen = [];
     private readonly HashSet<int> _live = [];
     private readonly HashSet<int> _damaged = [];
+    private readonly Dictionary<int, Lane> _lives = [];
     private Lane? _elected;
 
     public ClusterStore(SimulatedCluster cluster)
@@ -37,6 +38,18 @@ public sealed class ClusterStore
 
     /// <summary>The store as a node sees it, over the network.</summary>
     public IPartitionStateStore For(ClusterNode node) => new Remote(this, node, node.Lane);
+
+    /// <summary>Has the leader look at a node; what is in the way is overcome in the end.</summary>
+    public void NoteNode(int node, bool isUp)
+    {
+        Tell(State.Leader, leader =>
+        {
+            if (isUp) leader.Leader?.NoteNodeUp(node);
+            else leader.Leader?.NoteNodeDown(node);
+        });
+        // Membership is a state and not a message: who missed it hears of it again.
+        if (isUp && !_cluster.IsCalm) _lane.After(TimeSpan.FromSeconds(5), () => NoteNode(node, _live.Contains(node)));
+    }
 
     public void NoteLeaderEnd(ClusterNode node, PartitionState state, LeaderEnd end)
     {
@@ -80,13 +93,11 @@ public sealed class ClusterStore
         foreach (var node in _cluster.Nodes)
         {
             var isLive = _lastSeen.TryGetValue(node.Id, out var seen) && _cluster.Scheduler.Now - seen < DeadAfter;
-            if (isLive ? !_live.Add(node.Id) : !_live.Remove(node.Id)) continue;
+            var isNewLife = isLive && _lives.GetValueOrDefault(node.Id) != node.Lane;
+            if (isNewLife) _lives[node.Id] = node.Lane;
+            if (!(isLive ? _live.Add(node.Id) : _live.Remove(node.Id)) && !isNewLife) continue;
             _cluster.Trace.Add($"node {node.Id} is held for {(isLive ? "alive" : "dead")}");
-            Tell(State.Leader, leader =>
-            {
-                if (isLive) leader.Leader?.NoteNodeUp(node.Id);
-                else leader.Leader?.NoteNodeDown(node.Id);
-            });
+            NoteNode(node.Id, isLive);
         }
 
         var current = _cluster.Node(State.Leader);

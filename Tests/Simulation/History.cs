@@ -12,12 +12,16 @@ public sealed class BrokenPromiseException(string message) : Exception(message);
 public sealed class History
 {
     private readonly Dictionary<string, long> _acknowledged = [];
+    private readonly HashSet<string> _somewhere = [];
     private readonly Dictionary<long, (string Value, string Source)> _seen = [];
     private readonly Dictionary<int, int> _leaders = [];
     private readonly List<int> _producers = [];
 
     /// <summary>Records acknowledged.</summary>
     public int AcknowledgedCount => _acknowledged.Count;
+
+    /// <summary>The offset after the last record acknowledged.</summary>
+    public long AcknowledgedEnd { get; private set; }
 
     /// <summary>Different records read.</summary>
     public int SeenCount => _seen.Count;
@@ -31,6 +35,7 @@ public sealed class History
     public void Acknowledged(int producer, int sequence, int count, long baseOffset, int node, int epoch)
     {
         NoteLeader(node, epoch);
+        AcknowledgedEnd = Math.Max(AcknowledgedEnd, baseOffset + count);
         for (var i = 0; i < count; i++)
         {
             var value = Value(producer, sequence + i);
@@ -39,6 +44,12 @@ public sealed class History
             _acknowledged[value] = baseOffset + i;
             Saw(baseOffset + i, value, $"acknowledged by node {node}");
         }
+    }
+
+    /// <summary>A leader answered that it has the records already.</summary>
+    public void AcknowledgedSomewhere(int producer, int sequence, int count)
+    {
+        for (var i = 0; i < count; i++) _somewhere.Add(Value(producer, sequence + i));
     }
 
     /// <summary>A node served a record.</summary>
@@ -54,7 +65,13 @@ public sealed class History
         var bytes = logs.Select(log => (log.Node, Bytes: BytesOf(log.Log))).ToList();
         foreach (var (node, content) in bytes.Skip(1))
             if (!content.AsSpan().SequenceEqual(bytes[0].Bytes))
-                throw new BrokenPromiseException($"The logs of nodes {bytes[0].Node} and {node} differ.");
+                {
+                var at = content.AsSpan().CommonPrefixLength(bytes[0].Bytes);
+                throw new BrokenPromiseException(
+                    $"The logs of nodes {bytes[0].Node} and {node} differ from byte {at} of {bytes[0].Bytes.Length} and {content.Length} on; "
+                    + string.Join("; ", logs.Select(log => $"node {log.Node}: " + string.Join(',', log.Log.Segments.Select(segment => $"{segment.BaseOffset}:{segment.SizeInBytes}")))));
+            }
+
 
         var records = TestLog.Records(bytes[0].Bytes);
         var byOffset = new Dictionary<long, string>();
@@ -63,6 +80,8 @@ public sealed class History
         foreach (var (value, offset) in _acknowledged)
             if (byOffset.GetValueOrDefault(offset) is var there && there != value)
                 throw new BrokenPromiseException($"{value} was acknowledged at offset {offset}, where there is {there ?? "nothing"}.");
+        foreach (var value in _somewhere.Except(byOffset.Values))
+            throw new BrokenPromiseException($"{value} was acknowledged, and is nowhere.");
         foreach (var (offset, (value, source)) in _seen)
             if (byOffset.GetValueOrDefault(offset) is var there && there != value)
                 throw new BrokenPromiseException($"{value} at offset {offset} ({source}) has become {there ?? "nothing"}.");

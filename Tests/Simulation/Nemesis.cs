@@ -15,6 +15,7 @@ public sealed class Nemesis
     private readonly ClusterNode _badDisk;
     private readonly int _intensity;
     private bool _isWiped;
+    private bool _hasHurt;
 
     public Nemesis(SimulatedCluster cluster)
     {
@@ -26,6 +27,9 @@ public sealed class Nemesis
         _intensity = 300 + _random.Next(3000);
         cluster.Network.Faults = DrawNetwork();
     }
+
+    /// <summary>Whether the only one of these nodes is the one whose disk was damaged.</summary>
+    public bool HasHurt(IReadOnlyList<int> nodes) => _hasHurt && nodes is [var only] && only == _badDisk.Id;
 
     public void Start()
     {
@@ -138,13 +142,16 @@ public sealed class Nemesis
     {
         // What is nowhere else cannot be mended.
         if (_cluster.Store.State.Isr.Any(node => node != _badDisk.Id && _cluster.Node(node).Log?.LogEndOffset >= _badDisk.Log?.LogEndOffset))
+        {
+            _hasHurt = true;
             _badDisk.TurnBit();
+        }
     }
 
     private void Wipe()
     {
         if (_isWiped || !_cluster.Store.State.Isr.Any(node => node != _badDisk.Id)) return;
-        _isWiped = true;
+        _isWiped = _hasHurt = true;
         _badDisk.Crash(CrashKind.ForgetAll);
         _badDisk.Wipe();
         RestartLater(_badDisk);

@@ -32,7 +32,8 @@ public sealed class SimulatedProducer(SimulatedCluster cluster, int id)
             {
                 var count = 1 + random.Next(3);
                 _inFlight.Add(_nextBatch);
-                _ = SendAsync(_nextBatch++, _nextSequence, count, time);
+                var (number, sequence) = (_nextBatch++, _nextSequence);
+                _lane.Start(() => SendAsync(number, sequence, count, time));
                 _nextSequence += count;
             }
 
@@ -57,6 +58,13 @@ public sealed class SimulatedProducer(SimulatedCluster cluster, int id)
                     .WaitAsync(TimeSpan.FromSeconds(6), time);
                 cluster.Trace.Add($"{History.Value(id, sequence)}+{count} acknowledged by node {node.Id} at {outcome.BaseOffsets[0]}");
                 cluster.History.Acknowledged(id, sequence, count, outcome.BaseOffsets[0], node.Id, outcome.LeaderEpoch);
+                _inFlight.Remove(number);
+                return;
+            }
+            catch (OrleansLogException known) when (known.Error == ErrorCode.DuplicateSequenceNumber)
+            {
+                cluster.Trace.Add($"{History.Value(id, sequence)}+{count} known to node {node.Id}");
+                cluster.History.AcknowledgedSomewhere(id, sequence, count);
                 _inFlight.Remove(number);
                 return;
             }

@@ -28,7 +28,7 @@ public sealed record SimulationOptions
 
 /// <summary>What a simulation came to.</summary>
 public sealed record SimulationResult(
-    int Seed, string? Failure, ulong TraceHash, int Acknowledged, int Seen, long Events, int Epochs, IReadOnlyList<string> Trace)
+    int Seed, string? Failure, bool IsExcused, ulong TraceHash, int Acknowledged, int Seen, long Events, int Epochs, IReadOnlyList<string> Trace)
 {
     public override string ToString()
     {
@@ -43,6 +43,8 @@ public sealed class SimulatedCluster
 {
     private readonly HashSet<int> _scrubbed = [];
     private readonly Lane _watch;
+    private List<SimulatedProducer> _producers = [];
+    private Nemesis? _nemesis;
 
     public SimulatedCluster(int seed, SimulationOptions options, Action<string>? sink = null)
     {
@@ -75,6 +77,9 @@ public sealed class SimulatedCluster
     /// <summary>Whether readers come to an end.</summary>
     public bool IsOver { get; private set; }
 
+    /// <summary>Whether the disks of all in-sync replicas were ruined.</summary>
+    public bool IsExcused { get; private set; }
+
     public string? LastClientFailure { get; set; }
 
     public ClusterNode Node(int id) => Nodes[id - 1];
@@ -84,9 +89,9 @@ public sealed class SimulatedCluster
         Network.Chance(0.8) ? Node(Store.State.Leader) : Nodes[Scheduler.Random.Next(Nodes.Count)];
 
     /// <summary>Runs a seed from the start to the verdict.</summary>
-    public static SimulationResult Run(int seed, SimulationOptions? options = null, Action<string>? sink = null)
+    public static SimulationResult Run(int seed, SimulationOptions options, Action<string>? sink = null)
     {
-        var cluster = new SimulatedCluster(seed, options ?? new SimulationOptions { Nodes = seed % 4 == 3 ? 5 : 3 }, sink);
+        var cluster = new SimulatedCluster(seed, options, sink);
         string? failure = null;
         try
         {
@@ -104,18 +109,18 @@ public sealed class SimulatedCluster
         }
 
         return new SimulationResult(
-            seed, failure, cluster.Trace.Hash, cluster.History.AcknowledgedCount, cluster.History.SeenCount,
+            seed, failure, cluster.IsExcused, cluster.Trace.Hash, cluster.History.AcknowledgedCount, cluster.History.SeenCount,
             cluster.Scheduler.EventCount, cluster.Store.State.LeaderEpoch, [.. cluster.Trace.LastLines]);
     }
 
     private void Run()
     {
-        var nemesis = new Nemesis(this);
+        var nemesis = _nemesis = new Nemesis(this);
         Scheduler.AfterEvent = CrashNodes;
         foreach (var node in Nodes) node.Start();
         Store.Start();
-        var producers = Enumerable.Range(1, 2).Select(id => new SimulatedProducer(this, id)).ToList();
-        foreach (var producer in producers) producer.Start();
+        _producers = Enumerable.Range(1, 2).Select(id => new SimulatedProducer(this, id)).ToList();
+        foreach (var producer in _producers) producer.Start();
         for (var id = 1; id <= 2; id++) new SimulatedReader(this, id).Start();
         nemesis.Start();
         Scheduler.RunUntil(() => false, Options.Duration);
@@ -124,8 +129,14 @@ public sealed class SimulatedCluster
         IsCalm = true;
         var limit = Scheduler.Now + Options.CalmLimit;
         foreach (var node in Nodes) ScrubNow(node);
-        if (!Scheduler.RunUntil(() => producers.TrueForAll(producer => producer.IsDone) && IsWhole(), limit))
+        if (!Scheduler.RunUntil(() => _producers.TrueForAll(producer => producer.IsDone) && IsWhole(), limit))
+        {
+            // Nothing is promised once every in-sync replica has lost data; and they serve what they can, or nothing.
+            IsExcused = nemesis.HasHurt(Store.State.Isr) && (Node(Store.State.Leader) is not { Leads: true } leader || leader.Log!.DamagedFrom >= 0);
+            if (IsExcused) return;
             throw new BrokenPromiseException($"The cluster did not become whole again within {Options.CalmLimit}: {Describe()}");
+        }
+
         IsOver = true;
         History.Judge([.. Nodes.Select(node => (node.Id, node.Log!))]);
     }
@@ -135,6 +146,18 @@ public sealed class SimulatedCluster
     {
         foreach (var node in Nodes)
             if (node.Files.HasCrashed) node.CrashIfOffline();
+        CheckInSync();
+    }
+
+    // What replication rests on: each in-sync replica holds all that was acknowledged, so that any of them may lead.
+    private void CheckInSync()
+    {
+        foreach (var id in Store.State.Isr)
+        {
+            if (Node(id).Log is not { Offline: null } log || log.LogEndOffset >= History.AcknowledgedEnd || _nemesis!.HasHurt([id])) continue;
+            throw new BrokenPromiseException(
+                $"Node {id} is in sync in epoch {Store.State.LeaderEpoch} and ends at {log.LogEndOffset}; acknowledged is all up to {History.AcknowledgedEnd}.");
+        }
     }
 
     // Damage that nobody has come across would be found by the verdict.
@@ -156,6 +179,6 @@ public sealed class SimulatedCluster
         $"stored {Store.State.LeaderEpoch}/{Store.State.Leader} in sync {string.Join(',', Store.State.Isr)}; "
         + string.Join("; ", Nodes.Select(node =>
             $"node {node.Id}{(node.Leads ? $" leads {node.Leader!.State.LeaderEpoch} hw {node.Leader.HighWatermark}" : "")}"
-            + $" [{node.Log?.LogStartOffset}, {node.Log?.LogEndOffset}) offline {node.Log?.Offline?.Message}"))
-        + $"; a client last heard: {LastClientFailure}";
+            + $" [{node.Log?.LogStartOffset}, {node.Log?.LogEndOffset}) damaged from {node.Log?.DamagedFrom}{(_scrubbed.Contains(node.Id) ? "" : " and not scrubbed")}"))
+        + $"; producers done: {_producers.Count(producer => producer.IsDone)} of {_producers.Count}; a client last heard: {LastClientFailure}";
 }

@@ -8,6 +8,7 @@ namespace OrleansLog.Tests.Simulation;
 /// </summary>
 public sealed class VirtualScheduler(int seed)
 {
+    private const int MaxEvents = 2_000_000;
     private readonly PriorityQueue<(Lane Lane, Action Action), (long At, int Tie, long Number)> _events = new();
     private long _number;
     private readonly int _thread = Environment.CurrentManagedThreadId;
@@ -62,7 +63,7 @@ public sealed class VirtualScheduler(int seed)
             return;
         }
 
-        EventCount++;
+        if (++EventCount > MaxEvents) throw new InvalidOperationException($"More than {MaxEvents} events: something goes round in circles.");
         // A new one each time: a continuation is then never run inside of whatever completed it, but posted.
         SynchronizationContext.SetSynchronizationContext(new LaneContext(item.Lane));
         item.Action();

@@ -41,11 +41,21 @@ internal sealed class ProducerStateManager(TopicPartition partition, ProducerSta
             producerId, entry.Epoch, entry.LastSequence, entry.LastOffset, entry.LastTimestampMs, entry.CurrentTransactionFirstOffset)
         : null;
 
+    // Sequence numbers are 31 bits and wrap. They are dense, so one before the last was appended, though a snapshot tells of the last
+    // batch only.
+    private static bool IsBehind(in RecordBatchHeader header, int lastSequence)
+    {
+        if (lastSequence < 0) return false;
+        var last = unchecked(header.BaseSequence + header.LastOffsetDelta) & int.MaxValue;
+        return (unchecked(lastSequence - last) & int.MaxValue) < 1 << 30;
+    }
+
     /// <summary>
     /// Judges a batch that a producer sent: the batch remembered when it was appended before, null when it is to be appended now.
     /// </summary>
-    /// <exception cref="OrleansLogException"><see cref="ErrorCode.InvalidProducerEpoch"/> or
-    /// <see cref="ErrorCode.OutOfOrderSequenceNumber"/>.</exception>
+    /// <exception cref="OrleansLogException"><see cref="ErrorCode.InvalidProducerEpoch"/>,
+    /// <see cref="ErrorCode.OutOfOrderSequenceNumber"/>, or <see cref="ErrorCode.DuplicateSequenceNumber"/> when the batch was appended so
+    /// long ago that its offset is not remembered.</exception>
     public ProducerBatch? Check(in RecordBatchHeader header, long nowMs)
     {
         var (epoch, lastSequence) = LastOf(header.ProducerId, nowMs);
@@ -66,6 +76,14 @@ internal sealed class ProducerStateManager(TopicPartition partition, ProducerSta
 
         if (FindDuplicate(header) is { } duplicate) return duplicate;
         var expected = lastSequence == int.MaxValue ? 0 : lastSequence + 1;
+        if (IsBehind(header, lastSequence))
+        {
+            throw new OrleansLogException(
+                ErrorCode.DuplicateSequenceNumber,
+                $"Producer {header.ProducerId} sent {partition} the sequence numbers from {header.BaseSequence} on again; they were appended, "
+                + "but where is not remembered.");
+        }
+
         if (lastSequence >= 0 ? header.BaseSequence != expected : header.BaseSequence != 0)
             throw OutOfOrder(header, $"sequence {expected} comes next");
         return null;

@@ -36,8 +36,11 @@ internal sealed class LogLoader(LogEnvironment environment, LogConfig config, Lo
         var epochs = LeaderEpochCache.Load(_fileSystem, _directory, out var epochProblem);
         if (epochProblem is not null) _notes.Add(epochProblem);
 
+        // A log that takes part in replication was made here: without a recovery point nothing of it was ever known to be durable,
+        // and a gap is what a power loss left. One that came from elsewhere may have gaps of its own.
+        var isOurs = _fileSystem.FileExists(Path.Combine(_directory, ReplicaStateFile.FileName));
         var recovery = new LogRecovery(
-            segments, config, hints.RecoveryPoint, _rebuilt, () => _fileSystem.FlushDirectory(_directory));
+            segments, config, hints.RecoveryPoint ?? (isOurs ? 0 : null), _rebuilt, () => _fileSystem.FlushDirectory(_directory));
         if (!isNew)
         {
             recovery.Run();

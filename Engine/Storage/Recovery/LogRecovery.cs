@@ -64,11 +64,11 @@ internal sealed class LogRecovery(
         {
             while (!isCut && walker.MoveNext())
             {
-                if (!walker.IsDamage && IsStrayOffset(walker, isLast) && LogEndOffset < _recoveryPoint)
+                if (!walker.IsDamage && IsStrayOffset(walker, isLast) && LogEndOffset < _recoveryPoint && walker.Position > start)
                 {
                     KeepStray(segment, walker);
                 }
-                else if (!walker.IsDamage && !IsStrayOffset(walker, isLast))
+                else if (!walker.IsDamage && (!IsStrayOffset(walker, isLast) || LogEndOffset < _recoveryPoint))
                 {
                     segment.Note(walker.Header, (int)walker.Position, config.IndexIntervalBytes);
                     LogEndOffset = walker.ExpectedOffset;
