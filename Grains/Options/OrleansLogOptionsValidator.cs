@@ -86,7 +86,7 @@ internal sealed class OrleansLogOptionsValidator : IValidateOptions<OrleansLogOp
         }
         catch (ArgumentException e)
         {
-            faults.Add($"{setting}{nameof(metadata.ConnectionString)} is not a connection string of "
+            faults.Add($"{setting}{nameof(metadata.ConnectionString)} is no connection string of "
                 + $"{(isPostgres ? "PostgreSQL" : "SQLite")}: {e.Message}");
         }
     }

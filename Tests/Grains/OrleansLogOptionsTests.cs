@@ -40,6 +40,15 @@ public sealed class OrleansLogOptionsTests
         }
     }
 
+    [Theory]
+    [InlineData(null, MetadataStoreProvider.Sqlite)]
+    [InlineData("Data Source=/x/metadata.db", MetadataStoreProvider.Sqlite)]
+    [InlineData("Host=db;Username=u;Database=d", MetadataStoreProvider.PostgreSql)]
+    [InlineData("server=db;user id=u", MetadataStoreProvider.PostgreSql)]
+    [InlineData("Host", MetadataStoreProvider.Sqlite)]
+    public void A_connection_string_tells_which_database_is_meant(string? connectionString, MetadataStoreProvider expected) =>
+        Assert.Equal(expected, new MetadataStoreOptions { ConnectionString = connectionString }.EffectiveProvider);
+
     private static Microsoft.Extensions.Options.ValidateOptionsResult Validate(Action<OrleansLogOptions> configure)
     {
         var options = new OrleansLogOptions();
