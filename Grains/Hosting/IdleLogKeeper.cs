@@ -16,6 +16,8 @@ namespace OrleansLog.Grains.Hosting;
 internal sealed partial class IdleLogKeeper(
     LogHost host,
     OpenLogs logs,
+    StoredOffices offices,
+    LocalNode node,
     TopicDefaults defaults,
     IGrainFactory grains,
     IOptions<OrleansLogOptions> options,
@@ -129,6 +131,14 @@ internal sealed partial class IdleLogKeeper(
     {
         try
         {
+            var office = await offices.ReadAsync(partition);
+            if (office.Replicas.Length > 1)
+            {
+                // What is committed of it only a leader knows. That one deletes, once it is open, and its followers with it.
+                if (office.Leader == node.NodeId) await grains.GetPartition(partition).Lead();
+                return 0;
+            }
+
             await using var lease = await logs.AcquireAsync(partition, topicId, config, cancellationToken);
             return RetentionPolicy.Apply(lease.Log, lease.Log.FlushedOffset, time.GetUtcNow().ToUnixTimeMilliseconds());
         }

@@ -39,7 +39,7 @@ internal sealed partial class PartitionOpener(
     /// <exception cref="Orleans.Storage.InconsistentStateException">Another activation took office meanwhile.</exception>
     public async Task<OpenPartition> OpenAsync(TopicPartition partition, Durable<PartitionOffice> office)
     {
-        var topic = await FindTopicAsync(partition, office.Value);
+        var (topic, isCopy) = await FindTopicAsync(partition, office.Value);
         var config = defaults.ConfigOf(topic.Overrides);
         CheckReplica(partition, ReplicasOf(partition, topic, office.Value));
         var known = office.Value.LeaderEpoch;
@@ -56,7 +56,7 @@ internal sealed partial class PartitionOpener(
                 return (before with { TopicId = topic.Id }).With(next);
             });
             return won.Leader == node.NodeId
-                ? Enter(topic, lease, won.ToState(), office)
+                ? Enter(topic, isCopy, lease, won.ToState(), office)
                 : throw NotHere(partition, won.Leader, won.LeaderEpoch);
         }
         catch
@@ -82,7 +82,7 @@ internal sealed partial class PartitionOpener(
     }
 
     private OpenPartition Enter(
-        TopicDescription topic, ReplicaLease lease, PartitionState state, Durable<PartitionOffice> office)
+        TopicDescription topic, bool isCopy, ReplicaLease lease, PartitionState state, Durable<PartitionOffice> office)
     {
         var (log, own) = (lease.Log, node.NodeId);
         var bounds = new PartitionLeaderOptions { MaxReadBytes = options.Value.MaxFetchBytes };
@@ -112,7 +112,7 @@ internal sealed partial class PartitionOpener(
             LogInOffice(log.Partition, own, state.LeaderEpoch, string.Join(", ", state.Isr));
         }
 
-        return new OpenPartition(topic.IsInternal, lease, leader, replicas);
+        return new OpenPartition(topic.IsInternal, isCopy, lease, leader, replicas);
     }
 
     /// <summary>
@@ -159,12 +159,14 @@ internal sealed partial class PartitionOpener(
 
     private HashSet<int> Live() => [.. nodes.Current.ActiveIds, node.NodeId];
 
-    /// <summary>The topic; from memory when this node takes over from another, which is not to wait for the topic's grain.</summary>
-    private async Task<TopicDescription> FindTopicAsync(TopicPartition partition, PartitionOffice office)
+    /// <summary>
+    /// The topic; from memory when there are other replicas, so that who takes over does not wait for the topic's grain, which may
+    /// have been on the node that died. A topic that is gone took the office along, and then there is nothing to take over.
+    /// </summary>
+    private async Task<(TopicDescription Topic, bool IsCopy)> FindTopicAsync(TopicPartition partition, PartitionOffice office)
     {
-        if (office.LeaderEpoch >= 0 && office.Leader != node.NodeId && topics.Find(partition.Topic, office.TopicId) is { } copy)
-            return copy;
-        return await topics.GetAsync(partition.Topic);
+        if (office.Replicas.Length > 1 && topics.Find(partition.Topic, office.TopicId) is { } copy) return (copy, true);
+        return (await topics.GetAsync(partition.Topic), false);
     }
 
     private static int[] ReplicasOf(TopicPartition partition, TopicDescription topic, PartitionOffice office)
