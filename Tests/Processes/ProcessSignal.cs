@@ -8,6 +8,8 @@ internal static partial class ProcessSignal
 {
     public const int Interrupt = 2;
     public const int Terminate = 15;
+    public const int Continue = 18;
+    public const int Pause = 19;
 
     public static void Send(int processId, int signal)
     {

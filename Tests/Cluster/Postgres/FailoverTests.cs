@@ -1,7 +1,6 @@
 using System.Diagnostics;
 using System.Globalization;
 using OrleansLog.Client;
-using OrleansLog.Grains.Interfaces;
 using OrleansLog.Records;
 using OrleansLog.Tests.Processes;
 using Xunit;
@@ -45,6 +44,52 @@ public sealed class FailoverTests(ITestOutputHelper output)
         await load.StopAsync();
         await load.CheckAsync();
         Assert.True(gaps[0] < 5_000, $"The shortest gap was {gaps[0]:0} ms.");
+    }
+
+    [PostgresFact]
+    public async Task A_leader_that_hangs_is_replaced_and_commits_nothing_when_it_goes_on()
+    {
+        var server = await PostgresServer.SharedAsync();
+        await using var cluster = await SiloCluster.StartAsync(await server.CreateDatabaseAsync());
+        await using var client = await cluster.ConnectAsync();
+        await client.Admin.CreateTopicAsync("t", 1, 3);
+        var load = new Load(client);
+        await load.RunUntilAsync(load.Count + 100);
+        var leader = await load.WhenInSyncAsync();
+        load.ResetGap();
+        ProcessSignal.Send(cluster[leader - 1].Process.Id, ProcessSignal.Pause);
+        await load.RunUntilAsync(load.Count + 100);
+        output.WriteLine($"Node {leader} hung, gap {load.LongestGap.TotalMilliseconds:0} ms.");
+        ProcessSignal.Send(cluster[leader - 1].Process.Id, ProcessSignal.Continue);
+        await load.RunUntilAsync(load.Count + 100);
+        await cluster.StartAsync(leader - 1);
+        await load.WhenInSyncAsync();
+        await load.StopAsync();
+        await load.CheckAsync();
+        Assert.True(load.LongestGap < TimeSpan.FromSeconds(30), $"The gap was {load.LongestGap.TotalMilliseconds:0} ms.");
+    }
+
+    [PostgresFact]
+    public async Task A_node_that_is_told_to_stop_fails_no_record()
+    {
+        var server = await PostgresServer.SharedAsync();
+        await using var cluster = await SiloCluster.StartAsync(await server.CreateDatabaseAsync());
+        await using var client = await cluster.ConnectAsync();
+        await client.Admin.CreateTopicAsync("t", 1, 3);
+        var load = new Load(client);
+        await load.RunUntilAsync(load.Count + 100);
+        for (var round = 0; round < Rounds; round++)
+        {
+            var leader = await load.WhenInSyncAsync();
+            load.ResetGap();
+            Assert.Equal(0, await cluster[leader - 1].StopAsync());
+            await load.RunUntilAsync(load.Count + 100);
+            output.WriteLine($"Node {leader} stopped, gap {load.LongestGap.TotalMilliseconds:0} ms.");
+            await cluster.StartAsync(leader - 1);
+        }
+
+        await load.StopAsync();
+        await load.CheckAsync();
     }
 
     /// <summary>One record after the other, each waited for.</summary>

@@ -1,5 +1,6 @@
 using Npgsql;
 using OrleansLog.Client;
+using OrleansLog.Records;
 using OrleansLog.Tests.Processes;
 using Xunit;
 
@@ -128,7 +129,7 @@ public sealed class ThreeSilosTests
 
         await using var reader = client.CreateConsumer(new ConsumerOptions<string, string> { StopAtEnd = true });
         reader.Assign(Enumerable.Range(0, 6).Select(
-            partition => KeyValuePair.Create(new Records.TopicPartition(topic, partition), LogPosition.Beginning)));
+            partition => KeyValuePair.Create(new TopicPartition(topic, partition), LogPosition.Beginning)));
         var read = new List<string>();
         using var limit = new CancellationTokenSource(Limit);
         await foreach (var record in reader.ConsumeAsync(limit.Token)) read.Add(record.Value!);
