@@ -16,6 +16,7 @@ internal sealed class ReplicaSet : IPartitionStateStore, IDisposable
     };
 
     private readonly Lock _gate = new();
+    private PartitionLeader? _leader;
 
     public ReplicaSet(int nodes = 3, int minInsyncReplicas = 2)
     {
@@ -41,7 +42,7 @@ internal sealed class ReplicaSet : IPartitionStateStore, IDisposable
         node.Follower.PrepareToLead(State);
         State = State with { LeaderEpoch = State.LeaderEpoch + 1, Version = State.Version + 1, Leader = id, Isr = isr ?? State.Isr };
         node.Follower.Fence(State.LeaderEpoch);
-        return new PartitionLeader(node.Test.Log, State, id, TimeProvider.System, replication: new ReplicationContext
+        return _leader = new PartitionLeader(node.Test.Log, State, id, TimeProvider.System, replication: new ReplicationContext
         {
             Links = to => this[to], Store = this, KnownHighWatermark = node.Follower.HighWatermark, Options = s_options,
         });
@@ -66,7 +67,9 @@ internal sealed class ReplicaSet : IPartitionStateStore, IDisposable
         if (!SpinWait.SpinUntil(condition, Patience)) throw new TimeoutException($"It did not come about; stored is {string.Join(',', State.Isr)}.");
     });
 
-    public Task UntilInSync(params int[] nodes) => Until(() => State.Isr.Order().SequenceEqual(nodes));
+    /// <summary>Waits until these are in sync, by the store and by what the last leader knows of it.</summary>
+    public Task UntilInSync(params int[] nodes) =>
+        Until(() => State.Isr.Order().SequenceEqual(nodes) && _leader!.State.Version == State.Version);
 
     public static string[] Values(PartitionLog log) => [.. TestLog.Records(log).Select(record => record.Value!)];
 
