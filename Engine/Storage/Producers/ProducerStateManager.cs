@@ -41,8 +41,8 @@ internal sealed class ProducerStateManager(TopicPartition partition, ProducerSta
             producerId, entry.Epoch, entry.LastSequence, entry.LastOffset, entry.LastTimestampMs, entry.CurrentTransactionFirstOffset)
         : null;
 
-    // Sequence numbers are 31 bits and wrap. They are dense, so one before the last was appended, though a snapshot tells of the last
-    // batch only.
+    // Sequence numbers are 31 bits and wrap. They are dense, so one before the last was appended, though the batch is
+    // not among those remembered.
     private static bool IsBehind(in RecordBatchHeader header, int lastSequence)
     {
         if (lastSequence < 0) return false;

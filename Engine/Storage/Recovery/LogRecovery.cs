@@ -64,7 +64,8 @@ internal sealed class LogRecovery(
         {
             while (!isCut && walker.MoveNext())
             {
-                if (!walker.IsDamage && IsStrayOffset(walker, isLast) && LogEndOffset < _recoveryPoint && walker.Position > start)
+                if (!walker.IsDamage && IsStrayOffset(walker, isLast) && LogEndOffset < _recoveryPoint && walker.Position > start
+                    && !IsBehindDamage(walker))
                 {
                     KeepStray(segment, walker);
                 }
@@ -160,6 +161,9 @@ internal sealed class LogRecovery(
     private bool IsStrayOffset(SegmentWalker walker, bool isLast) =>
         isLast && IsDense && walker.NextPosition == walker.EndPosition
         && walker.Position > 0 && walker.FirstOffset > LogEndOffset;
+
+    // The batch before it is damaged, and the offset is the one that follows it.
+    private bool IsBehindDamage(SegmentWalker walker) => _regions.Count > 0 && _regions[^1].NextOffset >= walker.FirstOffset;
 
     // It was acknowledged, so its offsets are not given out again.
     private void KeepStray(LogSegment segment, SegmentWalker walker)

@@ -112,7 +112,7 @@ public sealed class ProducerStateTests
         if (isClean) await harness.RestartAsync();
         else await harness.CrashAsync(CrashKind.ForgetAll);
         for (var sequence = 25; sequence < 30; sequence++) Assert.Equal([(long)sequence], Send(harness, sequence).BaseOffsets);
-        Assert.Equal(ErrorCode.OutOfOrderSequenceNumber, LogHarness.Refused(() => Send(harness, 24)).Error);
+        Assert.Equal(ErrorCode.DuplicateSequenceNumber, LogHarness.Refused(() => Send(harness, 24)).Error);
         Assert.Equal([31L], Send(harness, 30).BaseOffsets);
     }
 

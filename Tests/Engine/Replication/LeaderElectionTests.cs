@@ -1,0 +1,48 @@
+using OrleansLog.Engine.Replication;
+using Xunit;
+
+namespace OrleansLog.Tests.Engine.Replication;
+
+/// <summary>Who leads next.</summary>
+public sealed class LeaderElectionTests
+{
+    private static readonly PartitionState s_state = new(4, 1, [1, 2], [1, 2, 3]) { Version = 7 };
+
+    [Fact]
+    public void The_first_live_in_sync_replica_leads_in_the_next_epoch_and_the_dead_leave()
+    {
+        var next = LeaderElection.Choose(s_state, Set(2, 3), Set(), uncleanAllowed: true)!;
+        Assert.Equal((5, 2, 8), (next.LeaderEpoch, next.Leader, next.Version));
+        Assert.Equal([2], next.Isr);
+        Assert.Equal([1, 2, 3], next.Replicas);
+    }
+
+    [Fact]
+    public void A_replica_that_is_not_in_sync_leads_only_where_that_is_allowed()
+    {
+        Assert.Null(LeaderElection.Choose(s_state, Set(3), Set(), uncleanAllowed: false));
+        var unclean = LeaderElection.Choose(s_state, Set(3), Set(), uncleanAllowed: true)!;
+        Assert.Equal(3, unclean.Leader);
+        Assert.Equal([3], unclean.Isr);
+    }
+
+    [Fact]
+    public void A_damaged_replica_leads_only_when_nobody_else_is_in_sync_dead_or_alive()
+    {
+        Assert.Null(LeaderElection.Choose(s_state, Set(1), Set(1), uncleanAllowed: false, Set(1)));
+        var alone = s_state with { Isr = [1] };
+        Assert.Null(LeaderElection.Choose(alone, Set(1, 3), Set(1), uncleanAllowed: false));
+        Assert.Equal(1, LeaderElection.Choose(alone, Set(1, 3), Set(1), uncleanAllowed: false, Set(1))!.Leader);
+    }
+
+    [Fact]
+    public void Only_an_in_sync_replica_is_handed_over_to_and_the_others_stay_in_sync()
+    {
+        Assert.Null(LeaderElection.HandOver(s_state, 3));
+        var next = LeaderElection.HandOver(s_state, 2)!;
+        Assert.Equal((5, 2), (next.LeaderEpoch, next.Leader));
+        Assert.Equal([1, 2], next.Isr);
+    }
+
+    private static HashSet<int> Set(params int[] nodes) => [.. nodes];
+}

@@ -1,0 +1,215 @@
+using OrleansLog.Engine.Replication;
+using OrleansLog.Records;
+using OrleansLog.Tests.Engine.Files;
+using Xunit;
+
+namespace OrleansLog.Tests.Engine.Replication;
+
+/// <summary>Leader and followers together.</summary>
+public sealed class ReplicationTests : IDisposable
+{
+    private readonly ReplicaSet _set = new();
+
+    public void Dispose() => _set.Dispose();
+
+    [Fact]
+    public async Task A_record_is_committed_when_every_in_sync_replica_has_it_and_followers_hear_of_it()
+    {
+        var leader = await LeadInSync();
+        Assert.Equal(0, await ReplicaSet.Append(leader, "a"));
+        foreach (var node in _set.Nodes) Assert.Equal(["a"], ReplicaSet.Values(node.Test.Log));
+        await _set.Until(() => _set[2].Follower.HighWatermark == 1 && _set[3].Follower.HighWatermark == 1);
+    }
+
+    [Fact]
+    public async Task A_follower_that_is_down_leaves_and_below_the_minimum_nothing_is_accepted()
+    {
+        var leader = await LeadInSync();
+        _set[2].IsDown = true;
+        var waiting = ReplicaSet.Append(leader, "a");
+        leader.NoteNodeDown(2);
+        Assert.Equal(0, await waiting);
+        Assert.Equal([1, 3], _set.State.Isr.Order());
+
+        leader.NoteNodeDown(3);
+        await _set.UntilInSync(1);
+        var refused = await Assert.ThrowsAsync<OrleansLogException>(() => ReplicaSet.Append(leader, "b"));
+        Assert.Equal(ErrorCode.NotEnoughReplicas, refused.Error);
+        Assert.Equal(1, await ReplicaSet.Append(leader, "c", acks: 1));
+
+        _set[2].IsDown = false;
+        leader.NoteNodeUp(2);
+        leader.NoteNodeUp(3);
+        await _set.UntilInSync(1, 2, 3);
+        Assert.Equal(["a", "c"], ReplicaSet.Values(_set[2].Test.Log));
+    }
+
+    [Fact]
+    public async Task Until_it_is_known_that_a_follower_has_left_the_commit_waits()
+    {
+        var leader = await LeadInSync();
+        _set.StoreFailure = () => new IOException("no database");
+        _set[2].IsDown = true;
+        leader.NoteNodeDown(2);
+        var append = ReplicaSet.Append(leader, "a");
+        await _set.Until(() => _set[3].Test.Log.LogEndOffset == 1);
+        Assert.False(append.IsCompleted);
+        Assert.Equal(0, leader.HighWatermark);
+        _set.StoreFailure = null;
+        Assert.Equal(0, await append);
+    }
+
+    [Fact]
+    public async Task A_deposed_leader_ends_with_the_first_answer_and_commits_nothing()
+    {
+        var old = await LeadInSync();
+        _set[2].IsDown = _set[3].IsDown = true;
+        var lost = ReplicaSet.Append(old, "lost");
+        await _set.Until(() => _set[1].Test.Log.LogEndOffset == 1);
+
+        _set[2].IsDown = _set[3].IsDown = false;
+        var state = _set.State;
+        var leader = _set.Lead(2, [2, 3]);
+        Assert.Equal(state.LeaderEpoch + 1, leader.State.LeaderEpoch);
+        Assert.Equal(ErrorCode.NotLeaderOrFollower, (await Assert.ThrowsAsync<OrleansLogException>(() => lost)).Error);
+        Assert.Equal(LeaderEndReason.Fenced, (await old.Ended.WaitAsync(ReplicaSet.Patience)).Reason);
+        Assert.Equal(0, await ReplicaSet.Append(leader, "kept"));
+        await _set.UntilInSync(1, 2, 3);
+        Assert.Equal(["kept"], ReplicaSet.Values(_set[1].Test.Log));
+    }
+
+    [Fact]
+    public async Task A_leader_whose_change_of_the_isr_is_refused_ends()
+    {
+        var leader = await LeadInSync();
+        _set.StoreFailure = () => new OrleansLogException(ErrorCode.FencedLeaderEpoch, "another leads");
+        leader.NoteNodeDown(2);
+        Assert.Equal(LeaderEndReason.Fenced, (await leader.Ended.WaitAsync(ReplicaSet.Patience)).Reason);
+        Assert.Equal(
+            ErrorCode.NotLeaderOrFollower, (await Assert.ThrowsAsync<OrleansLogException>(() => ReplicaSet.Append(leader, "a", 1))).Error);
+    }
+
+    [Fact]
+    public async Task A_follower_that_did_not_know_how_much_was_committed_loses_nothing_of_it()
+    {
+        // KIP-101, first scenario: a follower restarts before it heard of the high watermark, and then the leader is gone.
+        var leader = await LeadInSync();
+        await ReplicaSet.Append(leader, "a");
+        await ReplicaSet.Append(leader, "b");
+        leader.Close();
+        await leader.StopAsync();
+        _set[2].Restart(CrashKind.ForgetAll);
+        Assert.Equal(0, _set[2].Follower.HighWatermark);
+        var next = _set.Lead(2, [2, 3]);
+        await _set.UntilInSync(1, 2, 3);
+        Assert.Equal(2, await ReplicaSet.Append(next, "c"));
+        foreach (var node in _set.Nodes) Assert.Equal(["a", "b", "c"], ReplicaSet.Values(node.Test.Log));
+    }
+
+    [Fact]
+    public async Task Logs_of_the_same_length_that_diverged_become_alike()
+    {
+        // KIP-101, second scenario: both wrote the same offset, in different epochs.
+        var first = _set.Lead(1, [1]);
+        first.Close();
+        await first.StopAsync();
+        _set[1].Test.Append(TestLog.Batch([("k", "of one")]), 1);
+        _set[2].Follower.Fence(1);
+        var second = _set.Lead(2, [2]);
+        await _set.UntilInSync(1, 2, 3);
+        await ReplicaSet.Append(second, "of two");
+        Assert.Equal(["of two"], ReplicaSet.Values(_set[1].Test.Log));
+    }
+
+    [Fact]
+    public async Task A_replica_that_begins_anew_is_filled_up_in_pieces()
+    {
+        var leader = _set.Lead(1, [1]);
+        _set[2].IsDown = _set[3].IsDown = true;
+        for (var i = 0; i < 50; i++) await ReplicaSet.Append(leader, $"{i}", acks: 1);
+        _set[2].IsDown = false;
+        await _set.UntilInSync(1, 2);
+        Assert.Equal(ReplicaSet.Values(_set[1].Test.Log), ReplicaSet.Values(_set[2].Test.Log));
+        lock (_set[2].Requests) Assert.All(_set[2].Requests, request => Assert.InRange(request.Records.Length, 0, 256));
+    }
+
+    [Fact]
+    public async Task A_follower_behind_the_leaders_start_goes_on_there()
+    {
+        var leader = _set.Lead(1, [1]);
+        _set[2].IsDown = _set[3].IsDown = true;
+        for (var i = 0; i < 10; i++) await ReplicaSet.Append(leader, $"{i}", acks: 1);
+        await _set.Until(() => leader.HighWatermark == 10);
+        leader.DeleteRecords(7);
+        _set[2].IsDown = false;
+        await _set.UntilInSync(1, 2);
+        Assert.Equal(7, _set[2].Test.Log.LogStartOffset);
+        Assert.Equal(["7", "8", "9"], ReplicaSet.Values(_set[2].Test.Log));
+    }
+
+    [Fact]
+    public async Task A_damaged_follower_leaves_is_repaired_and_comes_back()
+    {
+        var leader = await LeadInSync();
+        foreach (var value in (string[])["a", "b", "c"]) await ReplicaSet.Append(leader, value);
+        var path = _set[2].Test.Log.Segments[0].LogPath;
+        _set[2].Test.Files.FlipBit(path, _set[2].Test.Log.Segments[0].SizeInBytes - 1, 3);
+        var version = _set.State.Version;
+        Assert.False(_set[2].Follower.Scrub());
+        leader.NoteNodeUp(2);
+        await _set.Until(() => _set.State.Version >= version + 2);
+        await _set.UntilInSync(1, 2, 3);
+        Assert.Equal(["a", "b", "c"], ReplicaSet.Values(_set[2].Test.Log));
+        Assert.True(_set[2].Follower.MayLead(_set.State));
+    }
+
+    [Fact]
+    public async Task A_leader_that_finds_its_log_damaged_gives_way_and_is_repaired()
+    {
+        var leader = await LeadInSync();
+        foreach (var value in (string[])["a", "b", "c"]) await ReplicaSet.Append(leader, value);
+        var log = _set[1].Test.Log;
+        _set[1].Test.Files.FlipBit(log.Segments[0].LogPath, log.Segments[0].SizeInBytes - 1, 3);
+        Assert.False(leader.Scrub());
+        Assert.Equal(LeaderEndReason.Damaged, (await leader.Ended.WaitAsync(ReplicaSet.Patience)).Reason);
+        Assert.False(_set[1].Follower.MayLead(_set.State));
+        _set.Lead(2, [2, 3]);
+        await _set.UntilInSync(1, 2, 3);
+        Assert.Equal(["a", "b", "c"], ReplicaSet.Values(log));
+        Assert.True(_set[1].Follower.MayLead(_set.State));
+    }
+
+    [Fact]
+    public async Task A_leader_hands_over_to_a_follower_that_has_everything_and_knows_it()
+    {
+        var leader = await LeadInSync();
+        var append = ReplicaSet.Append(leader, "a");
+        var successor = await leader.ResignAsync(3, ReplicaSet.Patience);
+        Assert.Equal((3, 0L), (successor, await append));
+        Assert.Equal(1, _set[3].Follower.HighWatermark);
+        Assert.Equal(
+            ErrorCode.NotLeaderOrFollower, (await Assert.ThrowsAsync<OrleansLogException>(() => ReplicaSet.Append(leader, "b"))).Error);
+        leader.Resume();
+        Assert.Equal(1, await ReplicaSet.Append(leader, "b"));
+    }
+
+    [Fact]
+    public async Task A_hand_over_to_nobody_is_given_up_and_the_leader_goes_on()
+    {
+        var leader = await LeadInSync();
+        _set[2].IsDown = _set[3].IsDown = true;
+        leader.NoteNodeDown(2);
+        leader.NoteNodeDown(3);
+        await _set.UntilInSync(1);
+        var refused = await Assert.ThrowsAsync<OrleansLogException>(() => leader.ResignAsync(null, TimeSpan.FromMilliseconds(20)));
+        Assert.Equal(ErrorCode.RequestTimedOut, refused.Error);
+        Assert.Equal(0, await ReplicaSet.Append(leader, "a", acks: 1));
+    }
+
+    private async Task<PartitionLeader> LeadInSync()
+    {
+        var leader = _set.Lead(1, [1]);
+        await _set.UntilInSync(1, 2, 3);
+        return leader;
+    }
+}
