@@ -1,4 +1,3 @@
-using OrleansLog.Tests.Cluster.Postgres;
 using OrleansLog.Tests.Processes;
 using OrleansLog.Tests.Proofs;
 using Xunit;
@@ -12,17 +11,12 @@ public sealed class ClusterFaultTests(ITestOutputHelper output)
 {
     private readonly ProofReport _report = new(output);
 
-    [PostgresFact]
+    [HostsFact]
     public async Task Whatever_goes_wrong_nothing_acknowledged_is_lost_doubled_or_changed()
     {
         var (rounds, seed, only) = (ProofSettings.Faults, ProofSettings.Seed, ProofSettings.OnlyFault);
-        if (await FaultCluster.TryStartAsync(nodes: 3) is not { } cluster)
-        {
-            _report.Write($"NOT RUN: this process may not make network namespaces (it takes root and iproute2).");
-            return;
-        }
-
         _report.Write($"faults: {rounds} rounds, seed {seed}");
+        var cluster = await FaultCluster.StartAsync(nodes: 3);
         await using var run = new FaultRun(cluster, new Random(seed));
         await run.StartAsync();
         for (var round = 0; round < rounds; round++) await run.RunAsync(only);

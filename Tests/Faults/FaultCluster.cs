@@ -52,10 +52,10 @@ internal sealed class FaultCluster : IAsyncDisposable
 
     public PostgresServer Postgres => _postgres;
 
-    /// <summary>Makes the hosts, the database and the silos; null where this process may not make hosts.</summary>
-    public static async Task<FaultCluster?> TryStartAsync(int nodes)
+    /// <summary>Makes the hosts, the database and the silos.</summary>
+    public static async Task<FaultCluster> StartAsync(int nodes)
     {
-        if (HostNetwork.TryCreate(nodes) is not { } network) return null;
+        var network = HostNetwork.TryCreate(nodes) ?? throw new InvalidOperationException("No network namespaces can be made.");
         var postgres = await PostgresServer.StartNewAsync(network.DatabaseAddress, network.Network);
         var cluster = new FaultCluster(network, postgres, nodes);
         try
