@@ -23,7 +23,7 @@ public sealed class History
     /// <summary>The offset after the last record acknowledged.</summary>
     public long AcknowledgedEnd { get; private set; }
 
-    /// <summary>Different records read.</summary>
+    /// <summary>Different offsets whose record a client was told of.</summary>
     public int SeenCount => _seen.Count;
 
     /// <summary>Records that a producer sends have this text.</summary>

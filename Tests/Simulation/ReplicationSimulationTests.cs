@@ -33,7 +33,7 @@ public sealed class ReplicationSimulationTests(ITestOutputHelper output)
         var excused = results.Count(result => result.IsExcused);
         output.WriteLine(
             $"{results.Count} seeds from {start}: {results.Sum(result => result.Acknowledged)} records acknowledged, "
-            + $"{results.Sum(result => result.Seen)} read, {results.Sum(result => result.Epochs)} terms; in {excused} all in-sync replicas were ruined");
+            + $"{results.Sum(result => result.Seen)} offsets seen, {results.Sum(result => result.Epochs)} terms; in {excused} all in-sync replicas were ruined");
         Assert.True(excused * 20 <= results.Count, $"{excused} of {results.Count} seeds ruined all in-sync replicas.");
     }
 
