@@ -16,7 +16,7 @@ public sealed class ClusterFaultTests(ITestOutputHelper output)
     {
         var (rounds, seed, only) = (ProofSettings.Faults, ProofSettings.Seed, ProofSettings.OnlyFault);
         _report.Write($"faults: {rounds} rounds, seed {seed}");
-        var cluster = await FaultCluster.StartAsync(nodes: 3);
+        var cluster = await FaultCluster.CreateAsync(nodes: 3);
         await using var run = new FaultRun(cluster, new Random(seed));
         await run.StartAsync();
         for (var round = 0; round < rounds; round++) await run.RunAsync(only);

@@ -53,7 +53,7 @@ internal sealed class FaultCluster : IAsyncDisposable
     public PostgresServer Postgres => _postgres;
 
     /// <summary>Makes the hosts, the database and the silos.</summary>
-    public static async Task<FaultCluster> StartAsync(int nodes)
+    public static async Task<FaultCluster> CreateAsync(int nodes)
     {
         var network = HostNetwork.TryCreate(nodes) ?? throw new InvalidOperationException("No network namespaces can be made.");
         var postgres = await PostgresServer.StartNewAsync(network.DatabaseAddress, network.Network);
