@@ -209,17 +209,31 @@ internal sealed class FaultCluster : IAsyncDisposable
         lock (_silos) return _silos.ContainsKey(node);
     }
 
+    private bool IsOwn(int node, SiloProcess silo)
+    {
+        lock (_silos) return _silos.TryGetValue(node, out var current) && ReferenceEquals(current, silo);
+    }
+
     private async Task SuperviseAsync(int node, SiloProcess silo)
     {
-        await silo.Process.WaitForExitAsync(Timeout.InfiniteTimeSpan);
+        int code;
+        try
+        {
+            code = await silo.Process.WaitForExitAsync(Timeout.InfiniteTimeSpan);
+        }
+        catch (InvalidOperationException) when (!IsOwn(node, silo))
+        {
+            return; // it was ended here, and is let go of already
+        }
+
         lock (_silos)
         {
             // Whoever ended it starts it again.
-            if (!_silos.TryGetValue(node, out var current) || !ReferenceEquals(current, silo) || _ending.IsCancellationRequested) return;
+            if (!IsOwn(node, silo) || _ending.IsCancellationRequested) return;
             EndedByThemselves++;
         }
 
-        ProofReport.Progress($"    node {node} ended by itself with exit code {silo.Process.ExitCode}");
+        ProofReport.Progress($"    node {node} ended by itself with exit code {code}");
         await silo.DisposeAsync();
         await StartAsync(node);
     }
