@@ -21,7 +21,8 @@ internal sealed class AsyncSignal : IValueTaskSource<bool>, IDisposable
     public void Set() => Set(inline: false);
 
     /// <summary>Wakes the waiter, or the next one.</summary>
-    /// <param name="inline">Whether it may go on within this call: that spares a change of threads.</param>
+    /// <param name="inline">Whether it may go on within this call, which spares a change of threads. It does so only where the
+    /// caller has no scheduler of its own: a grain's turn is the grain's.</param>
     public void Set(bool inline)
     {
         lock (_gate)
@@ -35,7 +36,8 @@ internal sealed class AsyncSignal : IValueTaskSource<bool>, IDisposable
             _waiting = false;
         }
 
-        _source.RunContinuationsAsynchronously = !inline;
+        _source.RunContinuationsAsynchronously =
+            !inline || SynchronizationContext.Current is not null || TaskScheduler.Current != TaskScheduler.Default;
         _source.SetResult(true);
     }
 
