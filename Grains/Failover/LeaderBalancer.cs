@@ -72,18 +72,24 @@ internal sealed partial class LeaderBalancer(
         using var timer = new PeriodicTimer(options.Value.LeaderRebalanceInterval, time);
         try
         {
-            while (await timer.WaitForNextTickAsync(_stopping.Token))
-            {
-                var moved = await BalanceAsync(_stopping.Token);
-                if (moved > 0) LogBalanced(moved);
-            }
+            while (await timer.WaitForNextTickAsync(_stopping.Token)) await BalanceOnceAsync();
         }
-        catch (OperationCanceledException)
+        catch (OperationCanceledException) when (_stopping.IsCancellationRequested)
         {
             // The silo stops.
         }
-        catch (Exception e) when (e is not OutOfMemoryException)
+    }
+
+    private async Task BalanceOnceAsync()
+    {
+        try
         {
+            var moved = await BalanceAsync(_stopping.Token);
+            if (moved > 0) LogBalanced(moved);
+        }
+        catch (Exception e) when (e is not OutOfMemoryException && !_stopping.IsCancellationRequested)
+        {
+            // It may be better the next time.
             LogFailed(e);
         }
     }
@@ -125,7 +131,7 @@ internal sealed partial class LeaderBalancer(
             await grain.Lead().WaitAsync(CallPatience, time, cancellationToken);
             return true;
         }
-        catch (Exception e) when (e is not (OutOfMemoryException or OperationCanceledException))
+        catch (Exception e) when (e is not OutOfMemoryException && !cancellationToken.IsCancellationRequested)
         {
             LogNotMoved(partition, e.Message);
             return false;
@@ -141,6 +147,6 @@ internal sealed partial class LeaderBalancer(
     [LoggerMessage(Level = LogLevel.Warning, Message = "The leadership of {Partition} could not be handed over: {Reason}")]
     private partial void LogNotMoved(TopicPartition partition, string reason);
 
-    [LoggerMessage(Level = LogLevel.Error, Message = "Leaderships are no longer given to the preferred replicas.")]
+    [LoggerMessage(Level = LogLevel.Error, Message = "Leaderships could not be given to the preferred replicas.")]
     private partial void LogFailed(Exception exception);
 }

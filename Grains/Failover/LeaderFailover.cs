@@ -90,7 +90,12 @@ internal sealed partial class LeaderFailover(
             foreach (var node in came) leader.NoteNodeUp(node);
         }
 
-        foreach (var node in gone) _takeovers[node] = Task.Run(() => TakeOverFromAsync(node), CancellationToken.None);
+        foreach (var node in gone)
+        {
+            // A node that comes and goes quickly may be taken over from twice at a time; the stop waits for both.
+            var earlier = _takeovers.GetValueOrDefault(node, Task.CompletedTask);
+            _takeovers[node] = Task.WhenAll(earlier, Task.Run(() => TakeOverFromAsync(node), CancellationToken.None));
+        }
     }
 
     private async Task TakeOverFromAsync(int gone)

@@ -25,6 +25,9 @@ internal sealed class FakeRecordSource : IRecordSource
     /// <summary>Completes each time the pump waits for a record that is not there.</summary>
     public SemaphoreSlim Waiting { get; } = new(0);
 
+    /// <summary>A record that the position counts, and that arrives only while the enumeration is being ended.</summary>
+    public (int Partition, long Offset, string Value)? OnItsWay { get; set; }
+
     public void Add(int partition, long offset, string value) => _records.Writer.TryWrite((partition, offset, value));
 
     public void End() => _records.Writer.Complete();
@@ -39,11 +42,18 @@ internal sealed class FakeRecordSource : IRecordSource
             while (_records.Reader.TryRead(out var record))
             {
                 cancellationToken.ThrowIfCancellationRequested();
-                yield return new ConsumerRecord<NullableBytes, NullableBytes>(
-                    "t", record.Partition, record.Offset, 0, default, NullableBytes.Of(Encoding.UTF8.GetBytes(record.Value)), []);
+                yield return Record(record);
             }
 
             Waiting.Release();
+            if (OnItsWay is { } late)
+            {
+                OnItsWay = null;
+                var ending = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+                await using (cancellationToken.Register(ending.SetResult)) await ending.Task;
+                yield return Record(late);
+            }
+
             if (!await _records.Reader.WaitToReadAsync(cancellationToken))
                 yield break;
         }
@@ -58,4 +68,7 @@ internal sealed class FakeRecordSource : IRecordSource
         Commits.Add(string.Join(' ', offsets.Select(static pair => $"{pair.Key}@{pair.Value}").Order(StringComparer.Ordinal)));
         return default;
     }
+
+    private static ConsumerRecord<NullableBytes, NullableBytes> Record((int Partition, long Offset, string Value) record) => new(
+        "t", record.Partition, record.Offset, 0, default, NullableBytes.Of(Encoding.UTF8.GetBytes(record.Value)), []);
 }

@@ -69,6 +69,18 @@ public sealed class RecordPumpTests
     }
 
     [Fact]
+    public async Task A_record_that_the_position_counts_and_that_is_still_on_its_way_is_written()
+    {
+        _offsets.SetTarget(Zero, 1);
+        _source.SetPosition(0, 1);
+        _source.OnItsWay = (0, 0, "a");
+        var result = await PumpOf(new ConsumeSettings { UntilEnd = true }).RunAsync(default);
+        Assert.Equal((ConsumeEnd.EndReached, 1), (result.End, result.Records));
+        Assert.Equal("a\n", _sink.Text);
+        Assert.Equal(["t-0@1"], _source.Commits);
+    }
+
+    [Fact]
     public async Task It_stops_when_no_record_comes_for_long()
     {
         _source.Add(0, 0, "a");
