@@ -20,7 +20,8 @@ public sealed partial class PartitionLeader
     /// <param name="readCommitted">Whether to stop at the last stable offset.</param>
     /// <param name="currentLeaderEpoch">The epoch that the caller believes in; -1 for none.</param>
     /// <param name="cancellationToken">Ends the wait.</param>
-    /// <exception cref="OrleansLogException">OffsetOutOfRange (naming the offset and the bounds), NotLeaderOrFollower,
+    /// <exception cref="OrleansLogException">OffsetOutOfRange (naming the offset and the bounds), OffsetNotAvailable (there is
+    /// nothing to read yet, and what was committed before this leader's term may not be all known), NotLeaderOrFollower,
     /// FencedLeaderEpoch, UnknownLeaderEpoch, KafkaStorageError.</exception>
     public async ValueTask<FetchOutcome> ReadAsync(
         long offset,
@@ -36,11 +37,11 @@ public sealed partial class PartitionLeader
         minBytes = Math.Min(minBytes, maxBytes);
         var committedBytes = _commit.CommittedBytes;
         var outcome = ReadNow(offset, maxBytes, readCommitted);
-        if (outcome.Records.Length >= minBytes || maxWait <= TimeSpan.Zero) return outcome;
+        if (outcome.Records.Length >= minBytes || maxWait <= TimeSpan.Zero) return Settled(outcome);
         if (Interlocked.Increment(ref _waitingReads) > _options.MaxWaitingReads)
         {
             Interlocked.Decrement(ref _waitingReads);
-            return outcome;
+            return Settled(outcome);
         }
 
         try
@@ -54,7 +55,7 @@ public sealed partial class PartitionLeader
                 CheckLeads(currentLeaderEpoch);
                 committedBytes = _commit.CommittedBytes;
                 outcome = ReadNow(offset, maxBytes, readCommitted);
-                if (isOver || outcome.Records.Length >= minBytes) return outcome;
+                if (isOver || outcome.Records.Length >= minBytes) return Settled(outcome);
             }
         }
         finally
@@ -68,13 +69,15 @@ public sealed partial class PartitionLeader
     /// Kafka's names stand for: -1 the high watermark (or last stable offset), -2 the log start offset, -3 the record with the
     /// greatest timestamp. Null when no committed record fits. Reads the disk.
     /// </summary>
-    /// <exception cref="OrleansLogException">InvalidRequest for another negative timestamp; NotLeaderOrFollower.</exception>
+    /// <exception cref="OrleansLogException">InvalidRequest for another negative timestamp; OffsetNotAvailable for the high
+    /// watermark while it may be behind what was committed before this leader's term; NotLeaderOrFollower.</exception>
     public TimestampOffset? ListOffsets(long timestampMs, bool readCommitted = false, int currentLeaderEpoch = -1)
     {
         CheckLeads(currentLeaderEpoch);
         var end = Bound(readCommitted);
         return timestampMs switch
         {
+            -1 when end < TermStartOffset => throw NotSettled(end),
             -1 => new TimestampOffset(-1, end),
             -2 => new TimestampOffset(-1, _log.LogStartOffset),
             -3 => _log.MaxTimestamp(),
@@ -138,6 +141,14 @@ public sealed partial class PartitionLeader
         var records = offset < bound ? ReadLog(offset, maxBytes, bound) : LogRead.Empty(offset);
         return new FetchOutcome(records, highWatermark, lastStableOffset, start, State.LeaderEpoch);
     }
+
+    // That there is nothing more must not be said while a leader before this one may have committed, and shown, more.
+    private FetchOutcome Settled(FetchOutcome outcome) =>
+        outcome.Records.Length > 0 || outcome.HighWatermark >= TermStartOffset ? outcome : throw NotSettled(outcome.HighWatermark);
+
+    private OrleansLogException NotSettled(long highWatermark) => new(
+        ErrorCode.OffsetNotAvailable,
+        $"The leader of {_log.Partition} is new: it knows of [..{highWatermark}) that it is committed, and not yet of [..{TermStartOffset}); retry.");
 
     private LogRead ReadLog(long offset, int maxBytes, long bound)
     {

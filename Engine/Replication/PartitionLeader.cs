@@ -67,7 +67,8 @@ public sealed partial class PartitionLeader
         _state = state;
         _replication = replication;
         var pushes = TrackFollowers(state);
-        if (_isReplicated) BeginReplicatedTerm(log.LogEndOffset);
+        TermStartOffset = log.LogEndOffset;
+        if (_isReplicated) BeginReplicatedTerm(TermStartOffset);
         else if (log.CommittedOffset != long.MaxValue) log.NoteCommitted(long.MaxValue);
         var knownCommitted = Math.Min(replication?.KnownHighWatermark ?? -1, log.HeldEndOffset);
         _commit = new CommitPoint(Math.Max(log.LogStartOffset, knownCommitted));
@@ -88,6 +89,12 @@ public sealed partial class PartitionLeader
 
     /// <summary>The offset up to which records are committed, and so may be read.</summary>
     public long HighWatermark => _commit.Offset;
+
+    /// <summary>
+    /// Where its log ended when it took office. What leaders before it committed is all below that; how much of it was, this leader
+    /// knows only once its high watermark has come so far.
+    /// </summary>
+    public long TermStartOffset { get; }
 
     /// <summary>The offset up to which the outcome of every transaction is known; the high watermark as long as there are none.</summary>
     public long LastStableOffset => _commit.Offset;

@@ -2,6 +2,7 @@ using System.Globalization;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
 using OrleansLog.Engine.Groups;
+using OrleansLog.Engine.Replication;
 using OrleansLog.Grains.Hosting;
 using OrleansLog.Grains.Interfaces;
 using OrleansLog.Grains.Replicas;
@@ -39,13 +40,14 @@ internal sealed partial class GroupLoader(
             var home = await catalog.EnsureInternalTopic(GroupPartitioner.OffsetsTopic);
             var id = new TopicPartition(home.Name, GroupPartitioner.PartitionFor(groupId, home.Partitions.Count));
             var partition = grains.GetPartition(id);
-            var epoch = await FindTermAsync(groupId, id, partition);
+            var leader = await FindLeaderAsync(groupId, id, partition);
             log = new GroupLog(partition, catalog, groupId, BatchBound(home), time);
             var reader = new GroupLogReader(partition, groupId, coordinator);
-            await reader.ReadAsync();
+            // All that coordinators before this one wrote is below that; a new leader's high watermark may be far behind it.
+            await reader.ReadAsync(atLeastTo: leader.TermStartOffset);
             if (reader.FoundAny) await log.TakeOfficeAsync(reader);
             coordinator.CompleteReplay();
-            var open = new OpenGroup(coordinator, log, id, epoch);
+            var open = new OpenGroup(coordinator, log, id, leader.State.LeaderEpoch);
             open.UpdateTopics(await topics.GetAsync(TimeSpan.Zero));
             LogLoaded(groupId, coordinator.MemberCount, reader.Position);
             if (reader.MalformedCount + reader.UnknownCount > 0) LogSkipped(groupId, reader.UnknownCount, reader.MalformedCount);
@@ -68,11 +70,11 @@ internal sealed partial class GroupLoader(
         }
     }
 
-    /// <summary>The epoch in which this node leads the group's partition.</summary>
-    private async Task<int> FindTermAsync(string groupId, TopicPartition home, IPartitionGrain partition)
+    /// <summary>The leader, on this node, of the group's partition.</summary>
+    private async Task<PartitionLeader> FindLeaderAsync(string groupId, TopicPartition home, IPartitionGrain partition)
     {
         var leader = await partition.Lead();
-        if (leader == node.NodeId && replicas.FindLeader(home) is { } own) return own.State.LeaderEpoch;
+        if (leader == node.NodeId && replicas.FindLeader(home) is { } own) return own;
         throw new OrleansLogException(
             ErrorCode.NotCoordinator, $"Group '{groupId}' is coordinated by node {leader}, which leads {home}.");
     }

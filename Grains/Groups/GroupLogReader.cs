@@ -16,6 +16,7 @@ internal sealed class GroupLogReader(IPartitionGrain partition, string groupId, 
     public const string OfficeHeader = "coordinator";
 
     private const int ChunkBytes = 1024 * 1024;
+    private const int MaxWaitMs = 2_000;
 
     private readonly byte[] _groupUtf8 = Encoding.UTF8.GetBytes(groupId);
     private long _next = -1;
@@ -49,7 +50,8 @@ internal sealed class GroupLogReader(IPartitionGrain partition, string groupId, 
         long end;
         do
         {
-            var response = await partition.Fetch(new FetchRequest(_next, ChunkBytes));
+            var response = await partition.Fetch(
+                new FetchRequest(_next, ChunkBytes, MaxWaitMs: _next < atLeastTo ? MaxWaitMs : 0));
             using var records = response.Records;
             end = Math.Max(response.HighWatermark, atLeastTo);
             if (records.Length > 0) ReadBatches(records.Memory);

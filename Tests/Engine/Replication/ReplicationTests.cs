@@ -107,6 +107,27 @@ public sealed class ReplicationTests : IDisposable
     }
 
     [Fact]
+    public async Task A_new_leader_does_not_name_the_end_before_it_knows_what_was_committed()
+    {
+        var leader = await LeadInSync();
+        foreach (var value in (string[])["a", "b"]) await ReplicaSet.Append(leader, value);
+        leader.Close();
+        await leader.StopAsync();
+        _set[2].Restart(CrashKind.ForgetAll);
+        _set[1].IsDown = _set[3].IsDown = true;
+        var next = _set.Lead(2, [2, 3]);
+        Assert.Equal(0, next.HighWatermark);
+        Assert.Equal(ErrorCode.OffsetNotAvailable, Assert.Throws<OrleansLogException>(() => next.ListOffsets(-1)).Error);
+        Assert.Equal(
+            ErrorCode.OffsetNotAvailable, (await Assert.ThrowsAsync<OrleansLogException>(() => next.ReadAsync(0, 1000).AsTask())).Error);
+        var poll = next.ReadAsync(0, 1000, maxWait: ReplicaSet.Patience).AsTask();
+        _set[3].IsDown = false;
+        using var read = (await poll).Records;
+        Assert.Equal(["a", "b"], TestLog.Records(read.Memory).Select(record => record.Value!));
+        Assert.Equal(2, next.ListOffsets(-1)!.Value.Offset);
+    }
+
+    [Fact]
     public async Task Logs_of_the_same_length_that_diverged_become_alike()
     {
         // KIP-101, second scenario: both wrote the same offset, in different epochs.
@@ -124,8 +145,8 @@ public sealed class ReplicationTests : IDisposable
     [Fact]
     public async Task A_replica_that_begins_anew_is_filled_up_in_pieces()
     {
+        _set[2].IsDown = _set[3].IsDown = true; // before it leads, lest they are in sync already
         var leader = _set.Lead(1, [1]);
-        _set[2].IsDown = _set[3].IsDown = true;
         for (var i = 0; i < 50; i++) await ReplicaSet.Append(leader, $"{i}", acks: 1);
         _set[2].IsDown = false;
         await _set.UntilInSync(1, 2);
@@ -136,8 +157,8 @@ public sealed class ReplicationTests : IDisposable
     [Fact]
     public async Task A_follower_behind_the_leaders_start_goes_on_there()
     {
+        _set[2].IsDown = _set[3].IsDown = true; // before it leads, lest they are in sync already
         var leader = _set.Lead(1, [1]);
-        _set[2].IsDown = _set[3].IsDown = true;
         for (var i = 0; i < 10; i++) await ReplicaSet.Append(leader, $"{i}", acks: 1);
         await _set.Until(() => leader.HighWatermark == 10);
         leader.DeleteRecords(7);

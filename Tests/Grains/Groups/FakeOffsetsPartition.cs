@@ -20,6 +20,9 @@ internal sealed class FakeOffsetsPartition : IPartitionGrain
 
     public int AppendCount { get; private set; }
 
+    /// <summary>How much of it is known to be committed, when that is not all: so it is with a leader that is new.</summary>
+    public long? KnownCommitted { get; set; }
+
     public async Task<ProduceResponse> Produce(ProduceRequest request)
     {
         await BeforeAppend();
@@ -40,8 +43,9 @@ internal sealed class FakeOffsetsPartition : IPartitionGrain
         {
             // One batch at a time, so that readers have to go on.
             var next = _batches.FirstOrDefault(batch => RecordBatch.Validate(batch.Bytes).NextOffset > request.Offset);
-            var records = next.Bytes is null ? RecordBytes.Empty : RecordBytes.Borrow(next.Bytes.ToArray());
-            return Task.FromResult(new FetchResponse(records, _end, _end, 0, 0));
+            var end = KnownCommitted ?? _end;
+            var records = next.Bytes is null || next.Base >= end ? RecordBytes.Empty : RecordBytes.Borrow(next.Bytes.ToArray());
+            return Task.FromResult(new FetchResponse(records, end, end, 0, 0));
         }
     }
 

@@ -106,6 +106,22 @@ public sealed class GroupLogTests
     }
 
     [Fact]
+    public async Task What_a_new_leader_does_not_yet_know_to_be_committed_is_not_taken_for_absent()
+    {
+        using var log = NewLog();
+        await log.AppendAsync([Offset(1)]);
+        _partition.KnownCommitted = 0;
+        var coordinator = new GroupCoordinator("g", new GroupOptions(), TimeProvider.System);
+        var reader = new GroupLogReader(_partition, "g", coordinator);
+        var early = await Assert.ThrowsAsync<OrleansLogException>(() => reader.ReadAsync(atLeastTo: 1));
+        Assert.Equal(ErrorCode.CoordinatorLoadInProgress, early.Error);
+
+        _partition.KnownCommitted = null;
+        await reader.ReadAsync(atLeastTo: 1);
+        Assert.Equal(1, OffsetOf(coordinator));
+    }
+
+    [Fact]
     public async Task Of_two_that_take_office_at_once_one_writes()
     {
         using (var first = NewLog()) await first.AppendAsync([Offset(1)]);
