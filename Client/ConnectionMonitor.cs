@@ -3,12 +3,23 @@ namespace OrleansLog.Client;
 /// <summary>
 /// Hears from Orleans when a gateway's connection breaks. Orleans leaves the calls that were on it waiting for their timeout, as
 /// it cannot know whether their answers may come another way; here they are given up at once and repeated, which every call of
-/// this client stands.
+/// this client stands. When a node is gone, one gateway may know it before another, and what is repeated by way of the other is
+/// sent to the dead node once more and lost; so what was begun soon after that and is still not answered is given up again.
 /// </summary>
+/// <param name="time">The clock for that; the system's when null.</param>
 #pragma warning disable CA1001 // a source without a timer holds nothing to be disposed of
-internal sealed class ConnectionMonitor : IClusterConnectionStatusObserver
+internal sealed class ConnectionMonitor(TimeProvider? time = null) : IClusterConnectionStatusObserver
 {
 #pragma warning restore CA1001
+    // Until when calls are begun that are given up, and for how long after that they may be answered yet.
+    private static readonly (TimeSpan Begun, TimeSpan Answered)[] s_repeats =
+    [
+        (TimeSpan.FromMilliseconds(100), TimeSpan.FromMilliseconds(150)),
+        (TimeSpan.FromMilliseconds(250), TimeSpan.FromMilliseconds(500)),
+        (TimeSpan.FromMilliseconds(1000), TimeSpan.FromMilliseconds(1000)),
+    ];
+
+    private readonly TimeProvider _time = time ?? TimeProvider.System;
     private CancellationTokenSource _broken = new();
 
     /// <summary>Cancelled when a connection that is there now breaks.</summary>
@@ -16,15 +27,32 @@ internal sealed class ConnectionMonitor : IClusterConnectionStatusObserver
 
     public void NotifyGatewayCountChanged(int currentNumberOfGateways, int previousNumberOfGateways, bool connectionRecovered)
     {
-        if (currentNumberOfGateways < previousNumberOfGateways) Break();
+        if (currentNumberOfGateways < previousNumberOfGateways) Break(Renew());
     }
 
-    public void NotifyClusterConnectionLost() => Break();
+    public void NotifyClusterConnectionLost() => Break(Renew());
 
     /// <summary>A node is gone: what was under way to it will not be answered, however it is connected to.</summary>
-    public void NotifyNodeLost() => Break();
+    public void NotifyNodeLost()
+    {
+        Break(Renew());
+        _ = RepeatAsync(); // cannot fail
+    }
+
+    private async Task RepeatAsync()
+    {
+        foreach (var (begun, answered) in s_repeats)
+        {
+            await Task.Delay(begun, _time).ConfigureAwait(false);
+            var before = Renew();
+            await Task.Delay(answered, _time).ConfigureAwait(false);
+            Break(before);
+        }
+    }
+
+    private CancellationTokenSource Renew() => Interlocked.Exchange(ref _broken, new CancellationTokenSource());
 
     // Not inline: whoever tells us is about to tear the connection down.
-    private void Break() => ThreadPool.UnsafeQueueUserWorkItem(
-        static broken => broken.Cancel(), Interlocked.Exchange(ref _broken, new CancellationTokenSource()), preferLocal: false);
+    private static void Break(CancellationTokenSource broken) =>
+        ThreadPool.UnsafeQueueUserWorkItem(static broken => broken.Cancel(), broken, preferLocal: false);
 }

@@ -6,7 +6,8 @@ namespace OrleansLog.Client;
 /// <summary>
 /// Hears from the cluster which nodes run. When one is gone, the calls that may have been under way to it are given up, to be
 /// repeated at once; Orleans would let them wait for their timeouts, since only the gateway knows where they went. It asks by
-/// several gateways, as one of them may hang itself; a question waits there until there is news.
+/// several gateways, as one of them may hang itself; a question waits there until there is news, and is put again when a
+/// connection breaks, as it may have been on that.
 /// </summary>
 internal sealed class ClusterWatch : IAsyncDisposable
 {
@@ -48,10 +49,15 @@ internal sealed class ClusterWatch : IAsyncDisposable
         var watch = _grains.GetGrain<IClusterWatchGrain>(key);
         while (!_stopping.IsCancellationRequested)
         {
+            var broken = _connection.Broken;
             try
             {
                 Note(await watch.Watch(Volatile.Read(ref _known)?.Version ?? -1, (int)Wait.TotalMilliseconds)
-                    .WaitAsync(Patience, _time, _stopping.Token).ConfigureAwait(false));
+                    .WaitAsync(broken).WaitAsync(Patience, _time, _stopping.Token).ConfigureAwait(false));
+                continue;
+            }
+            catch (OperationCanceledException) when (broken.IsCancellationRequested)
+            {
                 continue;
             }
             catch (Exception exception) when (exception is not OutOfMemoryException)

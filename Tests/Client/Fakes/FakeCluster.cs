@@ -32,8 +32,11 @@ internal sealed class FakeCluster : IGrainFactory
 
     public ConnectionMonitor Connection { get; } = new();
 
+    public FakeWatch Watch { get; } = new();
+
     public TGrainInterface GetGrain<TGrainInterface>(long primaryKey, string? grainClassNamePrefix = null)
-        where TGrainInterface : IGrainWithIntegerKey => (TGrainInterface)(object)Catalog;
+        where TGrainInterface : IGrainWithIntegerKey =>
+        typeof(TGrainInterface) == typeof(IClusterWatchGrain) ? (TGrainInterface)(object)Watch : (TGrainInterface)(object)Catalog;
 
     public TGrainInterface GetGrain<TGrainInterface>(string primaryKey, string? grainClassNamePrefix = null)
         where TGrainInterface : IGrainWithStringKey
