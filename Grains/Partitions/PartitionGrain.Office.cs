@@ -104,6 +104,10 @@ internal sealed partial class PartitionGrain
             var topic = await topics.GetAsync(_partition.Topic);
             if (ReferenceEquals(_open, open)) open.Log.UpdateConfig(defaults.ConfigOf(topic.Overrides));
         }
+        catch (OrleansLogException e) when (e.Error == ErrorCode.UnknownTopicOrPartition)
+        {
+            // It is being deleted, and this partition with it.
+        }
         catch (Exception e) when (e is not OutOfMemoryException)
         {
             LogTopicNotAsked(_partition, e.Message);

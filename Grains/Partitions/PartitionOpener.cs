@@ -108,7 +108,7 @@ internal sealed partial class PartitionOpener(
         {
             announcer.Announce(new Leadership(log.Partition, state.LeaderEpoch));
             foreach (var other in state.Replicas)
-                if (other != own && nodes.Current.Find(other) is null) leader.NoteNodeDown(other);
+                if (other != own && nodes.Current.Find(other) is not { IsActive: true }) leader.NoteNodeDown(other);
             LogInOffice(log.Partition, own, state.LeaderEpoch, string.Join(", ", state.Isr));
         }
 

@@ -43,6 +43,22 @@ public sealed class OfficeTests
     }
 
     [Fact]
+    public async Task A_rehearsed_takeover_is_a_real_one_and_leaves_nothing_behind()
+    {
+        await using var cluster = await NodeCluster.StartAsync(2);
+        for (var round = 0; round < 2; round++)
+        {
+            Assert.Equal(1, await cluster.Service<TakeoverRehearsal>(1).RunAsync());
+            Assert.Empty(cluster.Replicas(1).Leaders);
+            Assert.DoesNotContain(Directory.GetDirectories(cluster.DirectoryOf(1)), folder => folder.Contains("rehearsal", StringComparison.Ordinal));
+            Assert.DoesNotContain(Directory.GetDirectories(cluster.DirectoryOf(2)), folder => folder.Contains("rehearsal", StringComparison.Ordinal));
+            var left = await cluster.Service<StoredOffices>(1).ReadAsync(new TopicPartition("__takeover-rehearsal-1", 0));
+            Assert.Equal(-1, left.LeaderEpoch);
+            Assert.Empty((await cluster.Catalog.ListTopics()).Topics);
+        }
+    }
+
+    [Fact]
     public async Task The_preferred_replica_leads_again_once_it_is_in_sync()
     {
         await using var cluster = await NodeCluster.StartAsync(3);
