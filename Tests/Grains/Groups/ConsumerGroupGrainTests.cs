@@ -80,7 +80,7 @@ public sealed class ConsumerGroupGrainTests : IDisposable
             silo.Services.Configure<GroupOptions>(options =>
             {
                 options.HeartbeatInterval = TimeSpan.FromMilliseconds(50);
-                options.SessionTimeout = TimeSpan.FromMilliseconds(400);
+                options.SessionTimeout = TimeSpan.FromMilliseconds(1500);
             }));
         await cluster.CreateTopicAsync("logs", 2);
         var group = cluster.Grains.GetConsumerGroup("readers");
