@@ -51,6 +51,10 @@ public interface IPartitionGrain : IGrainWithStringKey
     [AlwaysInterleave, Alias("HandOver")]
     Task<int> HandOver(int? successor);
 
+    /// <summary>Has the leader look anew at the replica on a node, which has found damage in its log.</summary>
+    [AlwaysInterleave, Alias("LookAt")]
+    Task LookAt(int nodeId);
+
     /// <summary>Takes over a changed topic configuration; called by the topic.</summary>
     [AlwaysInterleave, Alias("ApplyConfig")]
     Task ApplyConfig(TopicDescription topic);

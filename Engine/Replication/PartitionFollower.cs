@@ -175,10 +175,12 @@ public sealed partial class PartitionFollower
     /// Reads the whole log in search of damage that nobody has come across; false when there is some. The session ends then, so that
     /// the leader hears of it and repairs this replica. Takes as long as the disk does, on the caller's thread.
     /// </summary>
+    /// <param name="onRead">Hears how many bytes were read, and may take its time.</param>
+    /// <param name="cancellationToken">Gives up.</param>
     /// <exception cref="OrleansLogException">The disk failed, or the log was closed.</exception>
-    public bool Scrub(CancellationToken cancellationToken = default)
+    public bool Scrub(Action<int>? onRead = null, CancellationToken cancellationToken = default)
     {
-        if (_log.Scrub(_options.ScrubBytesAtATime, cancellationToken)) return true;
+        if (_log.Scrub(_options.ScrubBytesAtATime, onRead, cancellationToken)) return true;
         lock (_gate)
         {
             _log.MarkSuspect(_log.DamagedFrom);

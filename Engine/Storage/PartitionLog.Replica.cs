@@ -140,8 +140,11 @@ public sealed partial class PartitionLog
     /// <summary>
     /// Reads the whole log once; false when something of it is damaged, which <see cref="DamagedFrom"/> tells from then on.
     /// </summary>
+    /// <param name="bytesAtATime">About how much is read at a time.</param>
+    /// <param name="onRead">Hears how many bytes were read, and may take its time.</param>
+    /// <param name="cancellationToken">Gives up.</param>
     /// <exception cref="OrleansLogException">The disk failed, or the log was closed.</exception>
-    internal bool Scrub(int bytesAtATime, CancellationToken cancellationToken)
+    internal bool Scrub(int bytesAtATime, Action<int>? onRead, CancellationToken cancellationToken)
     {
         for (var offset = LogStartOffset; offset < LogEndOffset;)
         {
@@ -151,6 +154,7 @@ public sealed partial class PartitionLog
                 using var read = ReadForReplica(offset, bytesAtATime);
                 if (read.Length == 0) return true;
                 offset = read.NextOffset;
+                onRead?.Invoke(read.Length);
             }
             catch (OrleansLogException failure) when (failure.Error == ErrorCode.CorruptMessage)
             {
@@ -201,6 +205,7 @@ public sealed partial class PartitionLog
         _replica = state;
         Volatile.Write(ref _fencedEpoch, state.FencedEpoch);
         if (isShort) MarkSuspect(LogEndOffset, isShort: true);
+        if (report.MissingFrom >= 0) MarkSuspect(report.MissingFrom);
         // Until a leader says more.
         _committedOffset = LogStartOffset;
     }

@@ -34,6 +34,7 @@ internal static class ReplicationServices
         services.AddParticipant<LeaderFailover>();
         services.AddParticipant<LeaderBalancer>();
         services.AddParticipant<CrashDetector>();
+        services.AddParticipant<LogScrubber>();
         services.AddSingleton<TakeoverRehearsal>();
         services.AddSingleton<IConnectionWatcher>(provider => provider.GetRequiredService<CrashDetector>());
         return services;

@@ -83,6 +83,15 @@ public sealed class OrleansLogOptions
     /// replicas that are in sync; zero for never.</summary>
     public TimeSpan LeaderRebalanceInterval { get; set; } = TimeSpan.FromMinutes(1);
 
+    /// <summary>
+    /// How often the replicas on this node are read as a whole, in search of damage that nobody has come across; zero for never.
+    /// Records are checked whenever they are read besides.
+    /// </summary>
+    public TimeSpan ScrubInterval { get; set; } = TimeSpan.FromDays(1);
+
+    /// <summary>How many bytes a second are read for that at most, from 64 KiB.</summary>
+    public long MaxScrubBytesPerSecond { get; set; } = 20 * 1024 * 1024;
+
     /// <summary>Where topics, leaderships and producer ids are kept.</summary>
     public MetadataStoreOptions Metadata { get; } = new();
 }

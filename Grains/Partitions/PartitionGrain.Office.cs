@@ -54,6 +54,9 @@ internal sealed partial class PartitionGrain
         return leader;
     }
 
+    /// <inheritdoc/>
+    public async Task LookAt(int nodeId) => (await OpenAsync()).Leader.NoteNodeUp(nodeId);
+
     /// <summary>The open partition, opened if need be; all who come while it is being opened share the one attempt.</summary>
     /// <exception cref="OrleansLogException">See <see cref="PartitionOpener.OpenAsync"/>.</exception>
     private ValueTask<OpenPartition> OpenAsync() =>

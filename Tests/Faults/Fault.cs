@@ -55,6 +55,9 @@ internal sealed record Fault(string Name, int Weight, Func<FaultContext, Task> R
                 c.Cluster.Wipe(node);
                 await c.WaitAsync(0, 2_000);
             }),
+            new("a flipped bit", 1, static c => c.DamageAsync(SegmentDamage.FlipBit)),
+            new("a cut segment", 1, static c => c.DamageAsync(SegmentDamage.Cut)),
+            new("a deleted segment", 1, static c => c.DamageAsync(SegmentDamage.Delete)),
             new("a rolling restart", 1, static async c =>
             {
                 foreach (var node in c.Cluster.Nodes)
@@ -148,6 +151,29 @@ internal sealed class FaultContext(FaultCluster cluster, OrleansLogClient client
         cluster.Pause(node);
         await WaitAsync(leastMs, mostMs);
         cluster.Resume(node);
+    }
+
+    /// <summary>
+    /// Damages a follower's log while it does not run, and waits until what it had is there again, as it was: nobody reads it there
+    /// but the search for damage.
+    /// </summary>
+    public async Task DamageAsync(Action<string, Random> damage)
+    {
+        await WhenAllInSyncAsync();
+        var node = await FollowerAsync();
+        await cluster.StopAsync(node);
+        var (directory, id) = (cluster.DataOf(node), new TopicPartition(topic, Partition));
+        var before = SegmentDamage.Read(directory, id);
+        damage(SegmentDamage.Choose(directory, id, random), random);
+        if (SegmentDamage.Read(directory, id).AsSpan().SequenceEqual(before)) throw new InvalidOperationException("Nothing was damaged.");
+        await cluster.StartAsync(node);
+        var start = System.Diagnostics.Stopwatch.GetTimestamp();
+        while (!SegmentDamage.IsRepaired(directory, id, before))
+        {
+            if (System.Diagnostics.Stopwatch.GetElapsedTime(start) > Limit)
+                throw new TimeoutException($"The replica of {id} on node {node} was not repaired within {Limit}.");
+            await Task.Delay(100); // nothing tells of it
+        }
     }
 
     /// <summary>How long a fault lasts is up to chance.</summary>

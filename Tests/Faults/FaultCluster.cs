@@ -257,6 +257,8 @@ internal sealed class FaultCluster : IAsyncDisposable
             ["OrleansLog:NodeId"] = node.ToString(CultureInfo.InvariantCulture),
             ["OrleansLog:AdvertisedHost"] = _network.Address(node),
             ["OrleansLog:Metadata:ConnectionString"] = _database,
+            ["OrleansLog:ScrubInterval"] = "00:00:03",
+            ["OrleansLog:MaxScrubBytesPerSecond"] = "100000000",
         },
     };
 

@@ -33,7 +33,7 @@ internal sealed class FaultRun(FaultCluster cluster, Random random) : IAsyncDisp
         _checks = await cluster.ConnectAsync();
         _load = await cluster.ConnectAsync();
         await _checks.Admin.CreateTopicAsync(
-            Topic, Partitions, (short)cluster.Nodes.Count, new Dictionary<string, string> { ["min.insync.replicas"] = "2" });
+            Topic, Partitions, (short)cluster.Nodes.Count, new Dictionary<string, string> { ["min.insync.replicas"] = "2", ["segment.bytes"] = "1048576" });
         _audit = new LedgerAudit(_checks, Topic, _ledger, Producers);
         _readers = GroupReaders.Start(_load, Topic, Group, members: 2);
         _producers = ProducerLoad.Start(_load, Topic, _ledger, Producers, RecordsPerSecond);

@@ -7,7 +7,8 @@ internal static class LeftoverFiles
     /// Removes half-written (<c>.tmp</c>, <c>.cleaned</c>) and outgoing (<c>.deleted</c>) files, completes swaps of compaction
     /// (<c>.swap</c>), and removes what has lost its log.
     /// </summary>
-    public static void Tidy(IFileSystem fileSystem, string directory, List<string> notes)
+    /// <returns>The base offsets of the segments of which everything but the log was there, in ascending order.</returns>
+    public static IReadOnlyList<long> Tidy(IFileSystem fileSystem, string directory, List<string> notes)
     {
         var files = fileSystem.ListFiles(directory).ToList();
         var isChanged = false;
@@ -29,8 +30,10 @@ internal static class LeftoverFiles
             isChanged = true;
         }
 
-        isChanged |= RemoveOrphans(fileSystem, directory);
+        var orphans = new SortedSet<long>();
+        isChanged |= RemoveOrphans(fileSystem, directory, orphans);
         if (isChanged) fileSystem.FlushDirectory(directory);
+        return [.. orphans];
     }
 
     // The cleaned segment counts; those whose base offset it covers are its sources, as far as they are still there.
@@ -52,15 +55,20 @@ internal static class LeftoverFiles
         return next;
     }
 
-    private static bool RemoveOrphans(IFileSystem fileSystem, string directory)
+    private static bool RemoveOrphans(IFileSystem fileSystem, string directory, SortedSet<long> orphans)
     {
         var isChanged = false;
         foreach (var file in fileSystem.ListFiles(directory).ToList())
         {
             var isOrphan = file.EndsWith(LogFileNames.Swap, StringComparison.Ordinal);
             foreach (var suffix in LogFileNames.SegmentSuffixes[1..])
-                isOrphan |= LogFileNames.TryParse(file, suffix, out var offset)
-                    && !fileSystem.FileExists(LogFileNames.PathOf(directory, offset, LogFileNames.Log));
+            {
+                if (!LogFileNames.TryParse(file, suffix, out var offset)
+                    || fileSystem.FileExists(LogFileNames.PathOf(directory, offset, LogFileNames.Log))) continue;
+                isOrphan = true;
+                orphans.Add(offset);
+            }
+
             if (!isOrphan) continue;
             fileSystem.DeleteFile(file);
             isChanged = true;

@@ -28,7 +28,7 @@ internal sealed class LogLoader(LogEnvironment environment, LogConfig config, Lo
     {
         var nowMs = environment.Time.GetUtcNow().ToUnixTimeMilliseconds();
         var topicId = PartitionMetadataFile.Check(_fileSystem, _directory, hints.TopicId, _notes);
-        LeftoverFiles.Tidy(_fileSystem, _directory, _notes);
+        var orphans = LeftoverFiles.Tidy(_fileSystem, _directory, _notes);
         var segments = OpenSegments(nowMs);
         var isNew = segments.Count == 0;
         if (isNew)
@@ -60,6 +60,7 @@ internal sealed class LogLoader(LogEnvironment environment, LogConfig config, Lo
 
         if (hints.RecoveryPoint > endOffset)
             _notes.Add(FormattableString.Invariant($"the recovery point {hints.RecoveryPoint} lies beyond the log's end {endOffset}"));
+        var missingFrom = FindMissing(orphans, segments[0].BaseOffset, endOffset);
         var loaded = segments.ToArray();
         var startOffset = StartOffset(loaded[0].BaseOffset, endOffset);
         EpochRecovery.Align(epochs, loaded, startOffset, endOffset, isDamaged: epochs.IsEmpty && !isNew);
@@ -82,6 +83,7 @@ internal sealed class LogLoader(LogEnvironment environment, LogConfig config, Lo
             {
                 IsNew = isNew,
                 CleanShutdown = hints.CleanShutdown,
+                MissingFrom = missingFrom,
                 IndexesRebuilt = _rebuilt,
                 Notes = _notes,
             },
@@ -113,6 +115,21 @@ internal sealed class LogLoader(LogEnvironment environment, LogConfig config, Lo
         }
 
         return segments;
+    }
+
+    // Retention deletes from the front and truncation from the end; only compaction deletes in between. Otherwise an index without
+    // its segment says that somebody else deleted that.
+    private long FindMissing(IReadOnlyList<long> orphans, long firstOffset, long endOffset)
+    {
+        if (config.IsCompacted) return -1;
+        foreach (var offset in orphans)
+        {
+            if (offset <= firstOffset || offset >= endOffset) continue;
+            _notes.Add(FormattableString.Invariant($"the segment '{LogFileNames.PathOf(_directory, offset, LogFileNames.Log)}' is missing"));
+            return offset;
+        }
+
+        return -1;
     }
 
     private long StartOffset(long firstOffset, long endOffset)

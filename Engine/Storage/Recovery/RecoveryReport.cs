@@ -30,6 +30,10 @@ public sealed record RecoveryReport
     /// <summary>Damage in what was known to be durable: kept, never served, and to be repaired from another replica.</summary>
     public IReadOnlyList<CorruptRegion> CorruptRegions { get; init; } = [];
 
+    /// <summary>The base offset of the first segment that is missing in the middle of the log, as far as its index tells; -1 for
+    /// none.</summary>
+    public long MissingFrom { get; init; } = -1;
+
     /// <summary>Anything else worth knowing: checkpoints that were stale, files that were removed.</summary>
     public IReadOnlyList<string> Notes { get; init; } = [];
 

@@ -131,6 +131,8 @@ internal sealed class FakePartition(TopicPartition partition) : IPartitionGrain
 
     public Task<PartitionDescription> Describe() => throw new NotSupportedException();
 
+    public Task LookAt(int nodeId) => throw new NotSupportedException();
+
     public Task ApplyConfig(TopicDescription topic) => throw new NotSupportedException();
 
     public Task<int> Lead() => throw new NotSupportedException();

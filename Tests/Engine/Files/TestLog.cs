@@ -13,6 +13,7 @@ internal sealed class TestLog : IDisposable, ILogOwner
     private readonly LogConfig _config;
     private FlushScheduler _flushes;
     private long? _logStartOffset;
+    private long? _recoveryPoint;
 
     public TestLog(LogConfig? config = null, FaultyFileSystem? files = null)
     {
@@ -110,6 +111,17 @@ internal sealed class TestLog : IDisposable, ILogOwner
         (Log, _flushes) = Open();
     }
 
+    /// <summary>Closes the log, has something done to its files, and opens it again.</summary>
+    public void Reopen(Action meanwhile)
+    {
+        var end = Log.LogEndOffset;
+        Abandon();
+        meanwhile();
+        _recoveryPoint = end;
+        (Log, _flushes) = Open();
+        _recoveryPoint = null;
+    }
+
     public void WriteCheckpoints(PartitionLog log) => _logStartOffset = log.LogStartOffset;
 
     public void OnFlushed(PartitionLog log)
@@ -131,7 +143,7 @@ internal sealed class TestLog : IDisposable, ILogOwner
             Partition, LogDirectory, Files, Clock, NullLogger.Instance, flushes, this);
         try
         {
-            var loader = new LogLoader(environment, _config, new LogLoadHints(Guid.Empty, null, _logStartOffset, CleanShutdown: false));
+            var loader = new LogLoader(environment, _config, new LogLoadHints(Guid.Empty, _recoveryPoint, _logStartOffset, CleanShutdown: _recoveryPoint is not null));
             return (new PartitionLog(environment, loader.Load(new ProducerStateOptions()), _config), flushes);
         }
         catch

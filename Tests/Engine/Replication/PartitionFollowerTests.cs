@@ -1,4 +1,5 @@
 using OrleansLog.Engine.Replication;
+using OrleansLog.Engine.Storage;
 using OrleansLog.Tests.Engine.Files;
 using Xunit;
 
@@ -138,6 +139,41 @@ public sealed class PartitionFollowerTests : IDisposable
         await Align(term.Session, 2);
         Assert.Equal(2, _test.Log.LogEndOffset);
         Assert.True(_follower.MayLead(state));
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task A_segment_that_was_deleted_or_cut_is_found_and_filled_up(bool isCut)
+    {
+        _test.Log.UpdateConfig(LogConfig.Default with { SegmentBytes = 300 });
+        var session = await Begin();
+        await Align(session, 0);
+        for (var offset = 0; offset < 20; offset++) await Push(session, offset);
+        var segments = _test.Log.Segments;
+        Assert.True(segments.Count > 3);
+        var (hit, middle) = (segments[1].BaseOffset, segments[1].LogPath);
+        _test.Reopen(() =>
+        {
+            if (!isCut) _test.Files.DeleteFile(middle);
+            else
+            {
+                using var file = _test.Files.OpenFile(middle, FileOpenMode.Open);
+                file.SetLength(file.Length - 3);
+            }
+        });
+        _follower = new PartitionFollower(_test.Log, 2, TimeProvider.System);
+        Assert.Equal(!isCut, _test.Log.DamagedFrom >= 0);
+        Assert.Equal(!isCut, !_follower.MayLead(new PartitionState(Epoch, 1, [1, 2], [1, 2])));
+        if (isCut) Assert.False(_follower.Scrub());
+        var term = await _follower.BeginTermAsync(new BeginTermRequest(Epoch, 1));
+        Assert.InRange(term.DamagedFrom, hit, segments[2].BaseOffset - 1);
+        Assert.False(_follower.MayLead(new PartitionState(Epoch, 1, [1, 2], [1, 2])));
+
+        await Align(term.Session, term.DamagedFrom);
+        for (var offset = term.DamagedFrom; offset < 20; offset++) await Push(term.Session, offset);
+        Assert.True(_follower.Scrub());
+        Assert.Equal(20, TestLog.Records(_test.Log).Count);
     }
 
     [Fact]

@@ -57,6 +57,8 @@ internal sealed class FakeOffsetsPartition : IPartitionGrain
 
     public Task<PartitionDescription> Describe() => throw new NotSupportedException();
 
+    public Task LookAt(int nodeId) => throw new NotSupportedException();
+
     public Task ApplyConfig(TopicDescription topic) => throw new NotSupportedException();
 
     public Task<int> Lead() => throw new NotSupportedException();

@@ -1,0 +1,49 @@
+using OrleansLog.Records;
+
+namespace OrleansLog.Tests.Faults;
+
+/// <summary>What befalls a file of a log on its disk.</summary>
+internal static class SegmentDamage
+{
+    /// <summary>A segment that holds something: one between others, where there is one.</summary>
+    public static string Choose(string dataDirectory, TopicPartition partition, Random random)
+    {
+        var segments = Directory.GetFiles(Path.Combine(dataDirectory, partition.ToString()), "*.log")
+            .Where(static path => new FileInfo(path).Length > 0).Order(StringComparer.Ordinal).ToArray();
+        return segments.Length > 2 ? segments[random.Next(1, segments.Length - 1)] : segments[^1];
+    }
+
+    public static void FlipBit(string path, Random random)
+    {
+        using var file = File.Open(path, FileMode.Open);
+        file.Position = random.NextInt64(file.Length);
+        var value = file.ReadByte();
+        file.Position--;
+        file.WriteByte((byte)(value ^ (1 << random.Next(8))));
+    }
+
+    public static void Cut(string path, Random random)
+    {
+        using var file = File.Open(path, FileMode.Open);
+        file.SetLength(random.NextInt64(file.Length));
+    }
+
+    public static void Delete(string path, Random random) => File.Delete(path);
+
+    /// <summary>The bytes of all segments, whatever they are.</summary>
+    public static byte[] Read(string dataDirectory, TopicPartition partition) =>
+        [.. Directory.GetFiles(Path.Combine(dataDirectory, partition.ToString()), "*.log").Order(StringComparer.Ordinal).SelectMany(File.ReadAllBytes)];
+
+    /// <summary>Whether the log begins with what it had before.</summary>
+    public static bool IsRepaired(string dataDirectory, TopicPartition partition, byte[] before)
+    {
+        try
+        {
+            return Read(dataDirectory, partition).AsSpan().StartsWith(before);
+        }
+        catch (IOException)
+        {
+            return false; // a file went while it was being read
+        }
+    }
+}
