@@ -1,6 +1,7 @@
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Options;
 
 namespace OrleansLog.Client;
@@ -19,14 +20,22 @@ public static class OrleansLogClientServiceCollectionExtensions
         services.AddOptions<OrleansLogClientOptions>();
         if (configure is not null) services.Configure(configure);
         services.AddConnectionMonitor();
-        services.TryAddSingleton(static provider => new OrleansLogClient(
-            provider.GetService<IGrainFactory>() ?? provider.GetRequiredService<IClusterClient>(),
-            provider.GetRequiredService<IOptions<OrleansLogClientOptions>>().Value,
-            provider,
-            provider.GetService<ILoggerFactory>(),
-            provider.GetService<TimeProvider>(),
-            connectionMonitor: provider.GetRequiredService<ConnectionMonitor>()));
+        services.TryAddSingleton(Create);
         return services;
+    }
+
+    private static OrleansLogClient Create(IServiceProvider provider)
+    {
+        var grains = provider.GetService<IGrainFactory>() ?? provider.GetRequiredService<IClusterClient>();
+        var monitor = provider.GetRequiredService<ConnectionMonitor>();
+        var loggers = provider.GetService<ILoggerFactory>();
+        var time = provider.GetService<TimeProvider>();
+        // A silo fails its own calls to one that is gone by itself; for a client, only its gateway knows where they went.
+        var watch = provider.GetService<ILocalSiloDetails>() is null
+            ? new ClusterWatch(grains, monitor, gateways: null, time ?? TimeProvider.System, loggers ?? NullLoggerFactory.Instance)
+            : null;
+        return new OrleansLogClient(
+            grains, provider.GetRequiredService<IOptions<OrleansLogClientOptions>>().Value, provider, loggers, time, watch, monitor);
     }
 
     /// <summary>Has Orleans tell of broken connections; inside a silo there are none, and nothing is told.</summary>
