@@ -115,6 +115,8 @@ public enum ErrorCode : short
     GroupMaxSizeReached = 81,
     /// <summary>Another member with the same <c>group.instance.id</c> has replaced this one.</summary>
     FencedInstanceId = 82,
+    /// <summary>The partition is not being reassigned.</summary>
+    NoReassignmentInProgress = 85,
     /// <summary>A member of the group is subscribed to the topic.</summary>
     GroupSubscribedToTopic = 86,
     /// <summary>A record is invalid for this topic, such as one without a key in a compacted topic.</summary>

@@ -1,8 +1,9 @@
 namespace OrleansLog.Engine.Replication;
 
 /// <summary>
-/// Bounds the bytes a second that a node sends to followers that catch up, so that the others and the clients have the rest. What
-/// is sent is paid for by waiting before the next. Thread-safe.
+/// Bounds the bytes a second that a node sends to followers that catch up, so that the others and the clients have the rest: the bytes
+/// by which they come nearer, not counting what is appended meanwhile. What is sent is paid for by waiting before the next.
+/// Thread-safe.
 /// </summary>
 public sealed class CatchUpThrottle
 {

@@ -180,7 +180,7 @@ internal sealed class FollowerPush : IDisposable
                 if (Log.Offline is not null) _leader.EndOffline();
                 if (session.NextOffset < Log.LogEndOffset && ReadNext(session) is { } read)
                 {
-                    await ThrottleAsync(read.Length).ConfigureAwait(Continuations.StayOnContext);
+                    await ThrottleAsync(session, read.Length).ConfigureAwait(Continuations.StayOnContext);
                     Send(session, read);
                     continue;
                 }
@@ -213,10 +213,14 @@ internal sealed class FollowerPush : IDisposable
         }
     }
 
-    private async ValueTask ThrottleAsync(int bytes)
+    // What is appended meanwhile is sent on top of the limit: a follower that had to share it with that would never catch up.
+    private async ValueTask ThrottleAsync(PushSession session, int bytes)
     {
-        if (_context.Throttle is not { } throttle || _leader.IsCounted(NodeId)) return;
-        var wait = throttle.Reserve(bytes);
+        var excess = session.Excess(bytes, _leader.AppendedBytes);
+        if (excess == 0 || _leader.IsCounted(NodeId)) return;
+        var wait = _context.Throttle?.Reserve(excess) ?? TimeSpan.Zero;
+        if (_context.ReassignmentThrottle is { } moves && _leader.IsBeingAdded(NodeId) && moves.Reserve(excess) is var longer && longer > wait)
+            wait = longer;
         if (wait > TimeSpan.Zero)
             await Task.Delay(wait, _time, _stopping.Token).ConfigureAwait(Continuations.SuppressThrowing);
     }

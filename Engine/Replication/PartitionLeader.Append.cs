@@ -12,6 +12,7 @@ public sealed partial class PartitionLeader
     private readonly Lock _backgroundGate = new();
     private readonly SequenceGate _gate;
     private readonly DeadlineTokens _deadlines;
+    private long _appendedBytes;
     private long _backgroundTarget;
     private bool _backgroundRuns;
 
@@ -88,6 +89,7 @@ public sealed partial class PartitionLeader
         var result = AppendToLog(batches);
         if (!result.AnyAppended) return result;
         _commit.Appended(result.NextOffset, batches.Length);
+        Interlocked.Add(ref _appendedBytes, batches.Length);
         WakePushes();
         return result;
     }

@@ -176,12 +176,11 @@ public sealed partial class PartitionLeader
     internal void EndOffline() => End(
         LeaderEndReason.Offline, State.LeaderEpoch, $"Node {_nodeId} gives up leading {_log.Partition}: {_log.Offline?.Message}");
 
-    private void BeginReplicatedTerm(long epochStart)
+    private void BeginReplicatedTerm()
     {
         // A follower that is asked for an older epoch after this refuses, the one on this node included.
         _log.RaiseFencedEpoch(State.LeaderEpoch);
-        _log.AssignEpochStart(State.LeaderEpoch, epochStart);
-        _epochStart = epochStart;
+        _log.BeginEpochAtEnd(State.LeaderEpoch);
     }
 
     // Under the state lock, or in the constructor. Answers what the caller starts and stops outside of it.
@@ -223,7 +222,7 @@ public sealed partial class PartitionLeader
     private void AdvanceHighWatermark()
     {
         var held = _log.HeldEndOffset;
-        if (!_isReplicated)
+        if (_replication is null && !_isReplicated)
         {
             _commit.AdvanceTo(held);
             return;
@@ -236,7 +235,7 @@ public sealed partial class PartitionLeader
             // Under the lock as a whole: a replica that joins must hold what is committed from then on.
             foreach (var follower in _counted) held = Math.Min(held, follower.MatchOffset);
             if (held <= _commit.Offset || !_commit.TryRaise(held, out signal)) return;
-            _log.NoteCommitted(held);
+            if (_isReplicated) _log.NoteCommitted(held);
         }
 
         signal?.TrySetResult();

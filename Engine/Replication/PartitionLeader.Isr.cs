@@ -4,8 +4,9 @@ using OrleansLog.Records;
 namespace OrleansLog.Engine.Replication;
 
 /// <summary>
-/// Keeping the in-sync replicas: one change at a time, by compare-and-set, in a loop that runs only while there is one to make.
-/// Until the outcome of a change is known, the high watermark waits for those who were in sync and for those who may be.
+/// Keeping the in-sync replicas, and ending reassignments: one change at a time, by compare-and-set, in a loop that runs only while
+/// there is one to make. Until the outcome of a change is known, the high watermark waits for those who were in sync and for those
+/// who may be.
 /// </summary>
 public sealed partial class PartitionLeader
 {
@@ -70,21 +71,22 @@ public sealed partial class PartitionLeader
     {
         var options = _replication!.Options;
         var delay = options.MinRetryDelay;
-        while (NextChange() is { } change)
+        while (NextStep() is { } change)
         {
             try
             {
                 using var limit = new CancellationTokenSource(options.StoreTimeout, _time);
-                var stored = await _replication.Store.ChangeIsrAsync(change.Expected, change.Isr, limit.Token)
+                var stored = await _replication.Store.ChangeAsync(change.Expected, change.Next, limit.Token)
                     .WaitAsync(limit.Token).ConfigureAwait(Continuations.StayOnContext);
                 _logger.LogInformation(
-                    "{Partition}: in sync are {Isr}, in epoch {Epoch}", _log.Partition, string.Join(", ", stored.Isr), stored.LeaderEpoch);
+                    "{Partition}: in sync are {Isr} of the replicas {Replicas}, in epoch {Epoch}",
+                    _log.Partition, string.Join(", ", stored.Isr), string.Join(", ", stored.Replicas), stored.LeaderEpoch);
                 Adopt(stored);
                 delay = options.MinRetryDelay;
             }
             catch (OrleansLogException refused) when (refused.Error is ErrorCode.FencedLeaderEpoch or ErrorCode.NotLeaderOrFollower)
             {
-                End(LeaderEndReason.Fenced, State.LeaderEpoch, $"Node {_nodeId} leads {_log.Partition} no more: {refused.Message}");
+                EndRefused(refused);
             }
             catch (Exception failure)
             {
@@ -98,22 +100,30 @@ public sealed partial class PartitionLeader
     }
 
     // Null when there is nothing to change, and the loop is over.
-    private (PartitionState Expected, int[] Isr)? NextChange()
+    private (PartitionState Expected, PartitionState Next)? NextStep()
     {
         lock (_stateGate)
         {
-            var isr = IsClosed ? [] : TargetIsr();
-            if (IsClosed || (!_isUnresolved && isr.SequenceEqual(_state.Isr)))
+            var next = IsClosed ? null : Wanted();
+            if (next is null || (!_isUnresolved && ReferenceEquals(next, _state)))
             {
                 _leaving.Clear();
                 _isrRuns = false;
                 return null;
             }
 
-            _attempted.UnionWith(isr);
+            _attempted.UnionWith(next.Isr);
             Recount(_state);
-            return (_state, isr);
+            return (_state, next with { Version = checked(_state.Version + 1) });
         }
+    }
+
+    // The same object when nothing is to change.
+    private PartitionState Wanted()
+    {
+        var isr = TargetIsr();
+        var next = isr.SequenceEqual(_state.Isr) ? _state : _state with { Isr = isr };
+        return Reassignment.Complete(next, _log.Config.MinInsyncReplicas) ?? next;
     }
 
     private int[] TargetIsr()
@@ -141,12 +151,7 @@ public sealed partial class PartitionLeader
     {
         (List<FollowerPush> Begun, List<FollowerPush> Gone) pushes;
         TaskCompletionSource? change;
-        if (!_isReplicated && state.Replicas.Count > 1)
-        {
-            // Alone, this leader committed all that it had.
-            BeginReplicatedTerm(_commit.Offset);
-            _log.NoteCommitted(_commit.Offset);
-        }
+        if (state.Replicas.Count > 1) BeginToReplicate();
 
         lock (_stateGate)
         {
@@ -156,8 +161,16 @@ public sealed partial class PartitionLeader
             _attempted.Clear();
             _isUnresolved = false;
             _leaving.IntersectWith(state.Isr);
+            if (!_isReplicated && state.Replicas.Count > 1)
+            {
+                // Alone, this leader committed all that it had.
+                _epochStart = _commit.Offset;
+                _log.NoteCommitted(_commit.Offset);
+            }
+
             pushes = TrackFollowers(state);
             (change, _isrChange) = (_isrChange, null);
+            if (state.IsReassigning && _replication is not null) RunIsrLoop();
         }
 
         StartAndStop(pushes);
@@ -169,6 +182,9 @@ public sealed partial class PartitionLeader
     // Under the state lock.
     private void Recount(PartitionState state) =>
         _counted = [.. _followers.Values.Where(follower => state.Isr.Contains(follower.NodeId) || _attempted.Contains(follower.NodeId))];
+
+    private void EndRefused(OrleansLogException refused) => End(
+        LeaderEndReason.Fenced, State.LeaderEpoch, $"Node {_nodeId} leads {_log.Partition} no more: {refused.Message}");
 
     private void WakeIsrWaiters()
     {

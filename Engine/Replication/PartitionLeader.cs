@@ -32,7 +32,7 @@ public sealed partial class PartitionLeader
     /// <param name="options">Bounds; the defaults when null.</param>
     /// <param name="logger">Hears of failures that no caller waits for.</param>
     /// <param name="replication">How followers are reached; null when somebody else tells how far they are
-    /// (<see cref="ReportFollower"/>), or there are none. With followers this writes to the disk, and begins to push to them. Before
+    /// (<see cref="ReportFollower"/>), or there are none and never will be. With followers this writes to the disk, and begins to push to them. Before
     /// that the node's <see cref="PartitionFollower"/> is fenced with the epoch.</param>
     /// <exception cref="OrleansLogException">The state names another leader (NotLeaderOrFollower), or the log has records of a
     /// later epoch than the state's (FencedLeaderEpoch): the state is out of date.</exception>
@@ -68,12 +68,17 @@ public sealed partial class PartitionLeader
         _replication = replication;
         var pushes = TrackFollowers(state);
         TermStartOffset = log.LogEndOffset;
-        if (_isReplicated) BeginReplicatedTerm(TermStartOffset);
+        if (_isReplicated)
+        {
+            BeginReplicatedTerm();
+            _epochStart = TermStartOffset;
+        }
         else if (log.CommittedOffset != long.MaxValue) log.NoteCommitted(long.MaxValue);
         var knownCommitted = Math.Min(replication?.KnownHighWatermark ?? -1, log.HeldEndOffset);
         _commit = new CommitPoint(Math.Max(log.LogStartOffset, knownCommitted));
         AdvanceHighWatermark();
         StartAndStop(pushes);
+        if (state.IsReassigning) AddToIsr();
         var end = log.LogEndOffset;
         if (_commit.Offset >= end) return;
         // What was found beyond the high watermark is committed in this epoch.

@@ -9,6 +9,8 @@ internal sealed class PushSession
     private Exception? _failure;
     private int _requests;
     private long _bytes;
+    private long _appended = -1;
+    private long _free;
 
     /// <summary>The follower's name for it.</summary>
     public long Id { get; set; }
@@ -38,6 +40,16 @@ internal sealed class PushSession
     {
         var requests = Volatile.Read(ref _requests);
         return requests == 0 || (requests < options.MaxInFlightRequests && Interlocked.Read(ref _bytes) < options.MaxInFlightBytes);
+    }
+
+    /// <summary>How many of the bytes to be sent are more than what the leader has appended since the session began to push.</summary>
+    public int Excess(int bytes, long appendedBytes)
+    {
+        if (_appended >= 0) _free += appendedBytes - _appended;
+        _appended = appendedBytes;
+        var free = (int)Math.Min(bytes, _free);
+        _free -= free;
+        return bytes - free;
     }
 
     public void Sent(int bytes)

@@ -20,4 +20,10 @@ public sealed record ReplicationContext
 
     /// <summary>Slows down what followers that are not in sync are sent; null for no limit. Shared by all leaders of a node.</summary>
     public CatchUpThrottle? Throttle { get; init; }
+
+    /// <summary>
+    /// Slows down what replicas are sent that a reassignment adds, besides <see cref="Throttle"/>: they are in no hurry, as those are
+    /// that make up for a failure. Null for no limit. Shared by all leaders of a node.
+    /// </summary>
+    public CatchUpThrottle? ReassignmentThrottle { get; init; }
 }

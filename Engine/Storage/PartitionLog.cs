@@ -162,6 +162,17 @@ public sealed partial class PartitionLog
         }
     }
 
+    /// <summary>Notes, durably, that an epoch begins where the log ends now; one that is not above the latest changes nothing.</summary>
+    /// <exception cref="OrleansLogException"><see cref="ErrorCode.KafkaStorageError"/>.</exception>
+    internal void BeginEpochAtEnd(int epoch)
+    {
+        lock (_appendLock)
+        {
+            ThrowIfUnusable();
+            BeginEpoch(epoch, _logEndOffset);
+        }
+    }
+
     /// <summary>
     /// Closes the log. Clean: everything is flushed, the indexes are written and a snapshot of the producers is taken, so that
     /// the next start need not scan. Answers the recovery point: what is durable.

@@ -26,8 +26,17 @@ internal sealed record PartitionOffice
     /// <summary>Node ids of all replicas, the preferred leader first.</summary>
     public int[] Replicas { get; init; } = [];
 
+    /// <summary>While the replicas are being reassigned: what they were before; otherwise empty.</summary>
+    public int[] FormerReplicas { get; init; } = [];
+
+    /// <summary>While the replicas are being reassigned: what they are to be; otherwise empty.</summary>
+    public int[] TargetReplicas { get; init; } = [];
+
     /// <summary>The state as the engine knows it.</summary>
-    public PartitionState ToState() => new(LeaderEpoch, Leader, InSyncReplicas, Replicas) { Version = Version };
+    public PartitionState ToState() => new(LeaderEpoch, Leader, InSyncReplicas, Replicas)
+    {
+        Version = Version, Former = FormerReplicas, Target = TargetReplicas,
+    };
 
     /// <summary>This office with another state.</summary>
     public PartitionOffice With(PartitionState state) => this with
@@ -37,5 +46,7 @@ internal sealed record PartitionOffice
         Leader = state.Leader,
         InSyncReplicas = [.. state.Isr],
         Replicas = [.. state.Replicas],
+        FormerReplicas = [.. state.Former],
+        TargetReplicas = [.. state.Target],
     };
 }

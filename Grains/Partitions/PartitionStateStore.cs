@@ -6,7 +6,7 @@ using OrleansLog.Records;
 namespace OrleansLog.Grains.Partitions;
 
 /// <summary>
-/// Stores the in-sync replicas for the leader of a partition, by compare-and-set of the office that its grain keeps. The leader
+/// Stores the replicas, in sync or not, for the leader of a partition, by compare-and-set of the office that its grain keeps. The leader
 /// calls from threads of its own; what touches the grain's state runs on the grain's turns. Thread-safe.
 /// </summary>
 /// <param name="partition">The partition.</param>
@@ -16,14 +16,12 @@ internal sealed class PartitionStateStore(TopicPartition partition, Durable<Part
     : IPartitionStateStore
 {
     /// <inheritdoc/>
-    public Task<PartitionState> ChangeIsrAsync(
-        PartitionState expected, IReadOnlyList<int> isr, CancellationToken cancellationToken) =>
+    public Task<PartitionState> ChangeAsync(PartitionState expected, PartitionState next, CancellationToken cancellationToken) =>
         Task.Factory.StartNew(
-            () => ChangeAsync(expected, isr), cancellationToken, TaskCreationOptions.DenyChildAttach, turns).Unwrap();
+            () => ChangeOnTurnAsync(expected, next), cancellationToken, TaskCreationOptions.DenyChildAttach, turns).Unwrap();
 
-    private async Task<PartitionState> ChangeAsync(PartitionState expected, IReadOnlyList<int> isr)
+    private async Task<PartitionState> ChangeOnTurnAsync(PartitionState expected, PartitionState next)
     {
-        ArgumentNullException.ThrowIfNull(expected);
         try
         {
             return (await office.UpdateAsync(Change)).ToState();
@@ -41,7 +39,7 @@ internal sealed class PartitionStateStore(TopicPartition partition, Durable<Part
         {
             var state = before.ToState();
             Check(state);
-            return state.Version == expected.Version ? before.With(state with { Isr = isr, Version = state.Version + 1 }) : before;
+            return state.Version == expected.Version ? before.With(next) : before;
         }
 
         void Check(PartitionState stored)

@@ -16,6 +16,7 @@ public sealed class ClusterNode
     private readonly SimulatedCluster _cluster;
     private LogCheckpoints? _checkpoints;
     private long _sessions;
+    private int _knownEpoch = -1;
 
     public ClusterNode(SimulatedCluster cluster, int id)
     {
@@ -74,6 +75,36 @@ public sealed class ClusterNode
         Files = new FaultyFileSystem(_cluster.Scheduler.Random.Next());
     }
 
+    /// <summary>
+    /// Deletes its replica, as it is none any more; one that is made there later does not listen to leaders of before that.
+    /// </summary>
+    public void DeleteReplica(int epoch)
+    {
+        Crash(CrashKind.ForgetAll);
+        Wipe();
+        _knownEpoch = epoch;
+        Start();
+    }
+
+    /// <summary>Has its leader, if it has one, move the replicas, or (null) give that up.</summary>
+    public void Reassign(int[]? target)
+    {
+        if (Leader is { IsClosed: false } leader) _ = ReassignAsync();
+
+        async Task ReassignAsync()
+        {
+            try
+            {
+                await leader.ReassignAsync(target);
+            }
+            catch (Exception failure) when (failure is OrleansLogException or IOException)
+            {
+                _cluster.Trace.Add($"node {Id} could not reassign to {(target is null ? "what was" : string.Join(',', target))}: {failure.Message}");
+                CrashIfOffline();
+            }
+        }
+    }
+
     /// <summary>Takes office in the epoch of the state.</summary>
     public void TakeOffice(PartitionState state)
     {
@@ -94,6 +125,7 @@ public sealed class ClusterNode
             });
             _cluster.Trace.Add($"node {Id} leads in epoch {state.LeaderEpoch} from {Log.LogEndOffset}, high watermark {Leader.HighWatermark} (known {knownHighWatermark})");
             _ = WatchAsync(Leader);
+            _ = GiveWayAsync(Leader);
         }
         catch (OrleansLogException failure)
         {
@@ -214,7 +246,7 @@ public sealed class ClusterNode
             // No two lives draw the same numbers.
             _sessions += 1_000_000;
             Follower = new PartitionFollower(
-                log, Id, Time, -1, new PartitionFollowerOptions { SessionSeed = () => (Id * 1_000_000_000_000L) + _sessions }, NullLogger.Instance);
+                log, Id, Time, _knownEpoch, new PartitionFollowerOptions { SessionSeed = () => (Id * 1_000_000_000_000L) + _sessions }, NullLogger.Instance);
             _cluster.Trace.Add($"node {Id} is up: [{log.LogStartOffset}, {log.LogEndOffset}) epoch {log.LatestEpoch}, fenced {log.FencedEpoch}, damaged from {log.DamagedFrom}; {log.Recovery}");
         }
         catch (Exception failure) when (failure is IOException or OrleansLogException)
@@ -229,6 +261,39 @@ public sealed class ClusterNode
         var end = await leader.Ended;
         _cluster.Trace.Add($"node {Id} leads no more in epoch {leader.State.LeaderEpoch}: {end.Reason}");
         _cluster.Store.NoteLeaderEnd(this, leader.State, end);
+    }
+
+    // Hands over when a reassignment takes this node out and waits for nothing else.
+    private async Task GiveWayAsync(PartitionLeader leader)
+    {
+        while (!leader.IsClosed)
+        {
+            var state = leader.State;
+            if (leader.FindHeir() is not { } heir)
+            {
+                await leader.NextChange(state.Version);
+                continue;
+            }
+
+            try
+            {
+                await leader.ResignAsync(heir, TimeSpan.FromSeconds(2));
+                var stored = _cluster.Store.TryHandOverAsync(this, leader.State, heir);
+                if (await stored.WaitAsync(TimeSpan.FromSeconds(3), Time)) leader.Close();
+                else leader.Resume();
+            }
+            catch (Exception lost) when (lost is IOException or TimeoutException)
+            {
+                // Whether it is stored, nobody here knows.
+                leader.Close();
+            }
+            catch (OrleansLogException failure)
+            {
+                _cluster.Trace.Add($"node {Id} cannot hand over to {heir}: {failure.Message}");
+            }
+
+            await Task.Delay(TimeSpan.FromMilliseconds(100), Time);
+        }
     }
 
     private void ApplyMutationToConfig(bool leads)

@@ -73,13 +73,27 @@ public sealed class ClusterStore
         }
     }
 
-    /// <summary>Stores that a leader hands over.</summary>
-    public bool TryHandOver(PartitionState expected, int successor)
+    /// <summary>Stores that a leader hands over, as seen from its node; false when that is out of date.</summary>
+    public Task<bool> TryHandOverAsync(ClusterNode node, PartitionState expected, int successor) => _cluster.Network.CallAsync(
+        node.Lane, node.Id, Self, () => _lane, "hand-over", () =>
+        {
+            if (State.Version != expected.Version || LeaderElection.HandOver(expected, successor) is not { } next) return Task.FromResult(false);
+            Store(next, "hand-over");
+            return Task.FromResult(true);
+        });
+
+    /// <summary>Asks the leader to move the replicas to other nodes, or (null) back; the word may be lost.</summary>
+    public void Reassign(int[]? target) => Tell(State.Leader, leader => leader.Reassign(target));
+
+    /// <summary>Has every node hold a replica in the end, whatever was under way, and may still arrive.</summary>
+    public void ReassignToAll()
     {
-        if (State.Version != expected.Version || LeaderElection.HandOver(expected, successor) is not { } next) return false;
-        Store(next, "hand-over");
-        return true;
+        if (!HasAll) Reassign([.. _cluster.Nodes.Select(node => node.Id)]);
+        _lane.After(TimeSpan.FromSeconds(1), ReassignToAll);
     }
+
+    /// <summary>Whether every node holds a replica, and no reassignment runs.</summary>
+    public bool HasAll => !State.IsReassigning && State.Replicas.Count == _cluster.Nodes.Count;
 
     private void Tick()
     {
@@ -142,11 +156,19 @@ public sealed class ClusterStore
         // Who joins is filled up.
         _damaged.ExceptWith(next.Isr.Except(State.Isr));
         var isNewTerm = next.LeaderEpoch != State.LeaderEpoch;
+        var removed = State.Replicas.Except(next.Replicas).ToArray();
         State = next;
-        _cluster.Trace.Add($"stored by {why}: epoch {next.LeaderEpoch}, leader {next.Leader}, in sync {string.Join(',', next.Isr)}, version {next.Version}");
+        foreach (var node in removed) Tell(node, DeleteReplica);
+        _cluster.Trace.Add($"stored by {why}: epoch {next.LeaderEpoch}, leader {next.Leader}, in sync {string.Join(',', next.Isr)} of {string.Join(',', next.Replicas)}{(next.IsReassigning ? $" to be {string.Join(',', next.Target)}" : "")}, version {next.Version}");
         if (!isNewTerm) return;
         _elected = _cluster.Node(next.Leader).Lane;
         Announce();
+    }
+
+    // The word may come late: what holds then counts.
+    private void DeleteReplica(ClusterNode node)
+    {
+        if (!State.Replicas.Contains(node.Id)) node.DeleteReplica(State.LeaderEpoch);
     }
 
     // An epoch is led by one life of a process: what the next one finds on the disk may be less than what followers have.
@@ -180,7 +202,7 @@ public sealed class ClusterStore
         }
     }
 
-    private PartitionState ChangeIsr(int node, PartitionState expected, IReadOnlyList<int> isr)
+    private PartitionState Change(int node, PartitionState expected, PartitionState next)
     {
         if (_cluster.Options.Mutation != Mutation.StaleLeaderShrinksIsr)
         {
@@ -189,14 +211,14 @@ public sealed class ClusterStore
             if (State.Version != expected.Version) return State;
         }
 
-        Store(expected with { Isr = isr, Version = State.Version + 1 }, $"node {node}");
+        Store(next with { Version = State.Version + 1 }, $"node {node}");
         return State;
     }
 
     private sealed class Remote(ClusterStore store, ClusterNode node, Lane lane) : IPartitionStateStore
     {
-        public Task<PartitionState> ChangeIsrAsync(PartitionState expected, IReadOnlyList<int> isr, CancellationToken cancellationToken) =>
+        public Task<PartitionState> ChangeAsync(PartitionState expected, PartitionState next, CancellationToken cancellationToken) =>
             store._cluster.Network.CallAsync(
-                lane, node.Id, Self, () => store._lane, "change isr", () => Task.FromResult(store.ChangeIsr(node.Id, expected, isr)));
+                lane, node.Id, Self, () => store._lane, "change", () => Task.FromResult(store.Change(node.Id, expected, next)));
     }
 }

@@ -58,7 +58,7 @@ public sealed class Nemesis
     private void Act()
     {
         var node = Pick();
-        switch (_random.Next(14))
+        switch (_random.Next(16))
         {
             case 0 or 1:
                 CrashAndRestart(node);
@@ -88,6 +88,9 @@ public sealed class Nemesis
                 break;
             case 12:
                 node.Files.Fail((FileOperation)_random.Next(1, 3), FaultyFileSystem.InputOutputError);
+                break;
+            case 13 or 14:
+                Reassign();
                 break;
             default:
                 if (_random.Next(2) == 0) Rot();
@@ -136,6 +139,14 @@ public sealed class Nemesis
 
         _cluster.Trace.Add($"node {node.Id} is cut off from {string.Join(',', others)} {(inbound ? "in" : "")}{(outbound ? "out" : "")}");
         _lane.After(TimeSpan.FromMilliseconds(_random.Next(2500)), _cluster.Network.Heal);
+    }
+
+    // To two nodes at least, as the topic demands; or it is given up what runs.
+    private void Reassign()
+    {
+        var order = _cluster.Nodes.Select(node => node.Id).ToArray();
+        _random.Shuffle(order);
+        _cluster.Store.Reassign(_random.Next(5) == 0 ? null : order[.._random.Next(2, order.Length + 1)]);
     }
 
     private void Rot()

@@ -129,6 +129,7 @@ public sealed class SimulatedCluster
         IsCalm = true;
         var limit = Scheduler.Now + Options.CalmLimit;
         foreach (var node in Nodes) ScrubNow(node);
+        Store.ReassignToAll();
         if (!Scheduler.RunUntil(() => _producers.TrueForAll(producer => producer.IsDone) && IsWhole(), limit))
         {
             // Nothing is promised once every in-sync replica has lost data; and they serve what they can, or nothing.
@@ -171,12 +172,12 @@ public sealed class SimulatedCluster
         _watch.After(TimeSpan.FromSeconds(1), () => ScrubNow(node));
     }
 
-    private bool IsWhole() => _scrubbed.Count == Nodes.Count && Store.State.Isr.Count == Nodes.Count && Node(Store.State.Leader) is { Leads: true } leader
+    private bool IsWhole() => _scrubbed.Count == Nodes.Count && Store.HasAll && Store.State.Isr.Count == Nodes.Count && Node(Store.State.Leader) is { Leads: true } leader
         && leader.Leader!.HighWatermark == leader.Log!.LogEndOffset
         && Nodes.All(node => node.Log?.LogEndOffset == leader.Log.LogEndOffset);
 
     private string Describe() =>
-        $"stored {Store.State.LeaderEpoch}/{Store.State.Leader} in sync {string.Join(',', Store.State.Isr)}; "
+        $"stored {Store.State.LeaderEpoch}/{Store.State.Leader} in sync {string.Join(',', Store.State.Isr)} of {string.Join(',', Store.State.Replicas)} to be {string.Join(',', Store.State.Target)}; "
         + string.Join("; ", Nodes.Select(node =>
             $"node {node.Id}{(node.Leads ? $" leads {node.Leader!.State.LeaderEpoch} hw {node.Leader.HighWatermark}" : "")}"
             + $" [{node.Log?.LogStartOffset}, {node.Log?.LogEndOffset}) damaged from {node.Log?.DamagedFrom}{(_scrubbed.Contains(node.Id) ? "" : " and not scrubbed")}"))

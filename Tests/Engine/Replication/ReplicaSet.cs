@@ -30,6 +30,12 @@ internal sealed class ReplicaSet : IPartitionStateStore, IDisposable
 
     public PartitionState State { get; private set; }
 
+    /// <summary>The nodes that hold a replica at the beginning.</summary>
+    public IReadOnlyList<int> Replicas
+    {
+        init => State = State with { Replicas = value };
+    }
+
     /// <summary>What the store answers with instead of storing.</summary>
     public Func<Exception>? StoreFailure { get; set; }
 
@@ -48,15 +54,21 @@ internal sealed class ReplicaSet : IPartitionStateStore, IDisposable
         });
     }
 
-    public Task<PartitionState> ChangeIsrAsync(PartitionState expected, IReadOnlyList<int> isr, CancellationToken cancellationToken)
+    public Task<PartitionState> ChangeAsync(PartitionState expected, PartitionState next, CancellationToken cancellationToken)
     {
         lock (_gate)
         {
             if (StoreFailure is { } failure) throw failure();
             if (State.LeaderEpoch != expected.LeaderEpoch) throw new OrleansLogException(ErrorCode.FencedLeaderEpoch, "another epoch");
-            if (State.Version == expected.Version) State = expected with { Isr = isr, Version = expected.Version + 1 };
+            if (State.Version == expected.Version) State = next;
             return Task.FromResult(State);
         }
+    }
+
+    /// <summary>Changes what is stored behind the leader's back.</summary>
+    public void Change(Func<PartitionState, PartitionState> change)
+    {
+        lock (_gate) State = change(State) with { Version = State.Version + 1 };
     }
 
     public static async Task<long> Append(PartitionLeader leader, string value, short acks = -1) =>
