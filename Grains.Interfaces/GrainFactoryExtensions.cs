@@ -22,6 +22,9 @@ public static class GrainFactoryExtensions
     /// <summary>A node; it need not run.</summary>
     public static INodeGrain GetNode(this IGrainFactory grains, int nodeId) => grains.GetGrain<INodeGrain>(nodeId);
 
+    /// <summary>What proposes where replicas should be.</summary>
+    public static ITopologyGrain GetTopology(this IGrainFactory grains) => grains.GetGrain<ITopologyGrain>(0);
+
     /// <summary>A consumer group; it need not exist.</summary>
     public static IConsumerGroupGrain GetConsumerGroup(this IGrainFactory grains, string groupId) =>
         grains.GetGrain<IConsumerGroupGrain>(groupId);

@@ -57,6 +57,20 @@ public interface ICatalogGrain : IGrainWithIntegerKey
     [AlwaysInterleave, Alias("DescribeCluster")]
     Task<ClusterDescription> DescribeCluster();
 
+    /// <summary>The nodes that are known, ordered by id, and which of them run.</summary>
+    [AlwaysInterleave, Alias("ListNodes")]
+    Task<IReadOnlyList<NodeStatus>> ListNodes();
+
+    /// <summary>Notes that a node is to be taken out, and gets no new replicas from now on; or that it is not.</summary>
+    /// <exception cref="Records.OrleansLogException">InvalidRequest: there is no such node.</exception>
+    [AlwaysInterleave, Alias("SetDraining")]
+    Task SetDraining(int nodeId, bool isDraining);
+
+    /// <summary>Forgets a node that does not run. Should it start again, it is known again.</summary>
+    /// <exception cref="Records.OrleansLogException">InvalidRequest: there is no such node, it runs, or it is to hold replicas.</exception>
+    [AlwaysInterleave, Alias("ForgetNode")]
+    Task ForgetNode(int nodeId);
+
     /// <summary>Notes a node that started.</summary>
     [AlwaysInterleave, Alias("RegisterNode")]
     Task RegisterNode(NodeDescription node);

@@ -15,6 +15,10 @@ public interface INodeGrain : IGrainWithIntegerKey
     [AlwaysInterleave, Alias("GetLeaderEpoch")]
     Task<int> GetLeaderEpoch(TopicPartition partition);
 
+    /// <summary>What the node keeps.</summary>
+    [AlwaysInterleave, Alias("DescribeUsage")]
+    Task<NodeUsage> DescribeUsage();
+
     /// <summary>Another node took office for these partitions, so that calls for them go there from now on. A hint only.</summary>
     [AlwaysInterleave, Alias("NoteLeaders")]
     Task NoteLeaders(int nodeId, IReadOnlyList<Leadership> leaderships);

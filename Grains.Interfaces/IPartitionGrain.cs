@@ -55,6 +55,15 @@ public interface IPartitionGrain : IGrainWithStringKey
     [AlwaysInterleave, Alias("LookAt")]
     Task LookAt(int nodeId);
 
+    /// <summary>
+    /// Begins to move the replicas to these nodes, the preferred leader first, or (null) gives up what runs; called by the topic.
+    /// Comes back when that is stored.
+    /// </summary>
+    /// <exception cref="Records.OrleansLogException">InvalidReplicaAssignment, NoReassignmentInProgress, and whatever keeps the
+    /// partition from being led or its state from being stored.</exception>
+    [AlwaysInterleave, Alias("Reassign")]
+    Task Reassign(IReadOnlyList<int>? replicas);
+
     /// <summary>Takes over a changed topic configuration; called by the topic.</summary>
     [AlwaysInterleave, Alias("ApplyConfig")]
     Task ApplyConfig(TopicDescription topic);

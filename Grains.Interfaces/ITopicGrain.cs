@@ -6,7 +6,7 @@ namespace OrleansLog.Grains.Interfaces;
 [Alias("OrleansLog.ITopicGrain")]
 public interface ITopicGrain : IGrainWithStringKey
 {
-    /// <summary>Describes the topic.</summary>
+    /// <summary>Describes the topic, with the replicas that its partitions have; while they are reassigned, the old and the new ones.</summary>
     /// <exception cref="Records.OrleansLogException">UnknownTopicOrPartition.</exception>
     [AlwaysInterleave, Alias("Describe")]
     Task<TopicDescription> Describe();
@@ -29,6 +29,26 @@ public interface ITopicGrain : IGrainWithStringKey
     /// <exception cref="Records.OrleansLogException">UnknownTopicOrPartition; InvalidPartitions when it is not more than now.</exception>
     [Alias("CreatePartitions")]
     Task<TopicDescription> CreatePartitions(int totalCount);
+
+    /// <summary>
+    /// Moves replicas: partition and the nodes that are to hold it, the preferred leader first; null gives up what runs. Each is
+    /// begun by itself, and goes on by itself: see <see cref="ListReassignments"/>. One that runs is replaced by a new one.
+    /// </summary>
+    /// <returns>For each partition whether it has begun. UnknownTopicOrPartition; InvalidReplicaAssignment: no set of nodes, or one
+    /// with a new replica on a node that does not run or is being drained; NoReassignmentInProgress: nothing to give up;
+    /// LeaderNotAvailable and others: the partition cannot be changed now.</returns>
+    /// <exception cref="Records.OrleansLogException">UnknownTopicOrPartition.</exception>
+    [Alias("Reassign")]
+    Task<IReadOnlyList<ReassignmentOutcome>> Reassign(IReadOnlyDictionary<int, IReadOnlyList<int>?> changes);
+
+    /// <summary>The reassignments of this topic that run, ordered by partition.</summary>
+    /// <exception cref="Records.OrleansLogException">UnknownTopicOrPartition.</exception>
+    [AlwaysInterleave, Alias("ListReassignments")]
+    Task<IReadOnlyList<PartitionReassignment>> ListReassignments();
+
+    /// <summary>The replicas of a partition have changed: the topic looks what they are. Called by the partition.</summary>
+    [AlwaysInterleave, Alias("NoteReplicas")]
+    Task NoteReplicas(int partition);
 
     /// <summary>Deletes the topic's partitions and state; called by the catalog only.</summary>
     [Alias("Delete")]

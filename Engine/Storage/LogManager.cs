@@ -119,6 +119,22 @@ public sealed partial class LogManager : IAsyncDisposable
     /// <summary>The partition's log if it is open; null otherwise.</summary>
     public PartitionLog? TryGetLog(TopicPartition partition) => _slots.TryGetValue(partition, out var slot) ? slot.Log : null;
 
+    /// <summary>The id of the topic that the partition's directory belongs to; null when there is none, or that cannot be read.</summary>
+    public Guid? ReadTopicId(TopicPartition partition)
+    {
+        if (TryGetLog(partition) is { } open) return open.TopicId;
+        var path = Path.Combine(PartitionDirectory.PathOf(_directory.Path, partition), PartitionMetadataFile.FileName);
+        try
+        {
+            return _fileSystem.FileExists(path) ? PartitionMetadataFile.Parse(_fileSystem.ReadAllBytes(path)) : null;
+        }
+        catch (IOException)
+        {
+            // It may have been deleted just now.
+            return null;
+        }
+    }
+
     /// <summary>
     /// Flushes and closes a partition's log, if it is open; one that is offline is closed as it is. Calls under way on it fail with
     /// <see cref="ErrorCode.NotLeaderOrFollower"/>.

@@ -6,13 +6,16 @@ namespace OrleansLog.Grains.Interfaces;
 /// <param name="ReplicationFactor">Replicas of each partition, from 1; -1 for the cluster's <c>default.replication.factor</c>.</param>
 /// <param name="Configs">Topic configurations by Kafka's names.</param>
 /// <param name="ValidateOnly">Whether to check only.</param>
+/// <param name="Assignment">Node ids of the replicas of each partition, the preferred leader first; null to leave that to the
+/// cluster. With it, the number of partitions and replicas must be -1 or agree.</param>
 [GenerateSerializer, Immutable, Alias("OrleansLog.CreateTopicRequest")]
 public sealed record CreateTopicRequest(
     [property: Id(0)] string Name,
     [property: Id(1)] int Partitions,
     [property: Id(2)] short ReplicationFactor,
     [property: Id(3)] IReadOnlyDictionary<string, string> Configs,
-    [property: Id(4)] bool ValidateOnly = false);
+    [property: Id(4)] bool ValidateOnly = false,
+    [property: Id(5)] IReadOnlyList<IReadOnlyList<int>>? Assignment = null);
 
 /// <summary>A topic.</summary>
 /// <param name="Name">Its name.</param>
@@ -30,7 +33,7 @@ public sealed record TopicDescription(
     [property: Id(4)] IReadOnlyDictionary<string, string> Overrides,
     [property: Id(5)] IReadOnlyDictionary<string, string> Configs);
 
-/// <summary>Where the replicas of a partition are meant to be; the first is the preferred leader.</summary>
+/// <summary>Where the replicas of a partition are; the first is the preferred leader.</summary>
 /// <param name="Partition">The partition's number.</param>
 /// <param name="Replicas">Node ids.</param>
 [GenerateSerializer, Immutable, Alias("OrleansLog.PartitionAssignment")]

@@ -37,7 +37,7 @@ internal sealed class CatalogGrain(
         _groups = new(groups);
         _nodes = new(nodes);
         _producerIds = new(producerIds);
-        _topics = new(new(topics), nodeDirectory, GrainFactory, defaults, options.Value, logger);
+        _topics = new(new(topics), Places, GrainFactory, defaults, options.Value, logger);
         // The catalog lives on a node itself, so there is always one to put a partition on.
         await AddNode(localNode.Description);
     }
@@ -61,7 +61,7 @@ internal sealed class CatalogGrain(
         var overrides = InternalTopics.OverridesOf(topic);
         if (_topics.IsReady(topic)) return await GrainFactory.GetTopic(topic).Describe();
         var replicas = options.Value.OffsetsTopicReplicationFactor;
-        if (replicas == 0) replicas = (short)Math.Min(MaxDefaultReplicas, TopicLedger.Places(nodeDirectory).Length);
+        if (replicas == 0) replicas = (short)Math.Min(MaxDefaultReplicas, Places().Length);
         var request = new CreateTopicRequest(topic, options.Value.OffsetsTopicPartitions, replicas, overrides);
         return await _topics.CreateAsync(request, isInternal: true);
     }
@@ -139,10 +139,75 @@ internal sealed class CatalogGrain(
         await _topics.RecoverAsync();
     }
 
+    /// <inheritdoc/>
+    public Task<IReadOnlyList<NodeStatus>> ListNodes()
+    {
+        var view = nodeDirectory.Current;
+        return Task.FromResult<IReadOnlyList<NodeStatus>>(
+        [
+            .. _nodes.Value.Nodes.Select(node => view.Find(node.NodeId) is var running && node.NodeId == localNode.NodeId
+                ? Status(node, running, isRunning: true)
+                : Status(node, running, running is { IsActive: true })),
+        ]);
+    }
+
+    /// <inheritdoc/>
+    public async Task SetDraining(int nodeId, bool isDraining)
+    {
+        Find(nodeId);
+        await _nodes.UpdateAsync(state => state.Draining.Contains(nodeId) == isDraining
+            ? state
+            : state with
+            {
+                Draining = isDraining ? [.. state.Draining.Append(nodeId).Order()] : [.. state.Draining.Where(other => other != nodeId)],
+            });
+    }
+
+    /// <inheritdoc/>
+    public async Task ForgetNode(int nodeId)
+    {
+        Find(nodeId);
+        if (nodeId == localNode.NodeId || nodeDirectory.Current.Find(nodeId) is not null)
+            throw new OrleansLogException(ErrorCode.InvalidRequest, $"Node {nodeId} runs and cannot be forgotten; stop it first.");
+        var held = (await GrainFactory.GetTopology().CountReplicas()).GetValueOrDefault(nodeId);
+        if (held > 0)
+        {
+            throw new OrleansLogException(
+                ErrorCode.InvalidRequest, $"Node {nodeId} is to hold {held} replicas and cannot be forgotten; drain it first.");
+        }
+
+        await _nodes.UpdateAsync(state => new NodeCatalog
+        {
+            Nodes = [.. state.Nodes.Where(node => node.NodeId != nodeId)],
+            Draining = [.. state.Draining.Where(node => node != nodeId)],
+        });
+    }
+
+    /// <summary>The nodes that new replicas are put on: those that run and are not to be taken out.</summary>
+    private ReplicaAssigner.Place[] Places()
+    {
+        ReplicaAssigner.Place[] running =
+            [.. nodeDirectory.Current.Nodes.Where(node => node.IsActive).Select(node => new ReplicaAssigner.Place(node.NodeId, node.Rack))];
+        // This one runs, whether it has seen itself or not.
+        if (!running.Any(place => place.Id == localNode.NodeId)) running = [.. running, new(localNode.NodeId, localNode.Description.Rack)];
+        return [.. running.Where(place => !_nodes.Value.Draining.Contains(place.Id))];
+    }
+
+    private NodeStatus Status(NodeDescription node, ClusterNode? running, bool isRunning) =>
+        new(node, isRunning, _nodes.Value.Draining.Contains(node.NodeId), running?.Gateway, running?.HttpEndpoint);
+
+    private void Find(int nodeId)
+    {
+        if (_nodes.Value.Nodes.Any(node => node.NodeId == nodeId)) return;
+        throw new OrleansLogException(
+            ErrorCode.InvalidRequest,
+            $"There is no node {nodeId}; there are {string.Join(", ", _nodes.Value.Nodes.Select(node => node.NodeId))}.");
+    }
+
     private Task<NodeCatalog> AddNode(NodeDescription node) => _nodes.UpdateAsync(state =>
         state.Nodes.Contains(node)
             ? state
-            : new NodeCatalog
+            : state with
             {
                 Nodes = [.. state.Nodes.Where(other => other.NodeId != node.NodeId).Append(node).OrderBy(each => each.NodeId)],
             });

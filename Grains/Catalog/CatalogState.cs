@@ -59,6 +59,9 @@ internal sealed record NodeCatalog
 {
     /// <summary>Ordered by id.</summary>
     public NodeDescription[] Nodes { get; init; } = [];
+
+    /// <summary>The ids of those that get no new replicas, because they are to be taken out. Ordered.</summary>
+    public int[] Draining { get; init; } = [];
 }
 
 /// <summary>The producer ids handed out, as stored.</summary>

@@ -1,6 +1,5 @@
 using Microsoft.Extensions.Logging;
 using OrleansLog.Grains.Interfaces;
-using OrleansLog.Grains.Placement;
 using OrleansLog.Grains.Storage;
 using OrleansLog.Grains.Topics;
 using OrleansLog.Records;
@@ -14,7 +13,7 @@ namespace OrleansLog.Grains.Catalog;
 /// </summary>
 internal sealed partial class TopicLedger(
     Durable<TopicCatalog> catalog,
-    NodeDirectory nodes,
+    Func<ReplicaAssigner.Place[]> findPlaces,
     IGrainFactory grains,
     TopicDefaults defaults,
     OrleansLogOptions options,
@@ -75,13 +74,18 @@ internal sealed partial class TopicLedger(
         await CompleteAsync(Find(name)!);
     });
 
-    /// <summary>Takes over a changed partition count, if the topic is still there.</summary>
+    /// <summary>Takes over a changed number of partitions or replicas, if the topic is still there.</summary>
     public Task NoteChangeAsync(TopicDescription topic) => catalog.UpdateAsync(state =>
     {
         var at = IndexOf(state, topic.Name);
-        if (at < 0 || state.Topics[at].Id != topic.Id || state.Topics[at].PartitionCount == topic.Partitions.Count) return state;
+        if (at < 0 || state.Topics[at].Id != topic.Id) return state;
+        var after = state.Topics[at] with
+        {
+            PartitionCount = topic.Partitions.Count, ReplicationFactor = (short)topic.Partitions[0].Replicas.Count,
+        };
+        if (after == state.Topics[at]) return state;
         var changed = state.Topics.ToArray();
-        changed[at] = changed[at] with { PartitionCount = topic.Partitions.Count };
+        changed[at] = after;
         return new TopicCatalog { Version = state.Version + 1, Topics = changed };
     });
 
@@ -152,30 +156,52 @@ internal sealed partial class TopicLedger(
                 + $"{OrleansLogOptions.SectionName}:{nameof(options.MaxTopics)} allows.");
         }
 
+        var id = Guid.NewGuid();
+        var assignment = request.Assignment is { } wanted ? CheckAssignment(request, wanted) : Assign(request, id);
+        return defaults.Describe(request.Name, id, isInternal, assignment, request.Configs ?? new Dictionary<string, string>());
+    }
+
+    private int[][] Assign(CreateTopicRequest request, Guid id)
+    {
         var partitions = request.Partitions == -1 ? options.DefaultPartitions : request.Partitions;
         defaults.CheckPartitionCount(request.Name, partitions);
-        var places = Places(nodes);
+        var places = findPlaces();
         var replicationFactor = request.ReplicationFactor == -1 ? options.DefaultReplicationFactor : request.ReplicationFactor;
         if (replicationFactor < 1 || replicationFactor > places.Length)
         {
             throw new OrleansLogException(
                 ErrorCode.InvalidReplicationFactor,
                 $"The topic '{request.Name}' asks for a replication factor of {replicationFactor}; it must be from 1 to the "
-                + $"number of nodes that run, which is {places.Length}.");
+                + $"number of nodes that run and are not being drained, which is {places.Length}.");
         }
 
-        var id = Guid.NewGuid();
-        var assignment = ReplicaAssigner.Assign(places, replicationFactor, 0, partitions, id.GetHashCode());
-        return defaults.Describe(request.Name, id, isInternal, assignment, request.Configs ?? new Dictionary<string, string>());
+        return ReplicaAssigner.Assign(places, replicationFactor, 0, partitions, id.GetHashCode());
     }
 
-    /// <summary>The nodes that run: what new replicas are put on.</summary>
-    public static ReplicaAssigner.Place[] Places(NodeDirectory nodes)
+    private int[][] CheckAssignment(CreateTopicRequest request, IReadOnlyList<IReadOnlyList<int>> wanted)
     {
-        ReplicaAssigner.Place[] places =
-            [.. nodes.Current.Nodes.Where(node => node.IsActive).Select(node => new ReplicaAssigner.Place(node.NodeId, node.Rack))];
-        // This one runs, whether it has seen itself or not.
-        return places.Any(place => place.Id == nodes.OwnId) ? places : [.. places, new ReplicaAssigner.Place(nodes.OwnId, null)];
+        defaults.CheckPartitionCount(request.Name, wanted.Count);
+        var places = findPlaces().Select(place => place.Id).ToHashSet();
+        var replicationFactor = request.ReplicationFactor == -1 ? wanted[0].Count : request.ReplicationFactor;
+        for (var i = 0; i < wanted.Count; i++)
+        {
+            var replicas = wanted[i];
+            if (replicas.Count > 0 && replicas.Count == replicationFactor && replicas.Distinct().Count() == replicas.Count
+                && replicas.All(places.Contains)) continue;
+            throw new OrleansLogException(
+                ErrorCode.InvalidReplicaAssignment,
+                $"Partition {i} of the topic '{request.Name}' cannot be on the nodes {string.Join(", ", replicas)}: each partition needs "
+                + $"{replicationFactor} different nodes of those that take replicas, which are {string.Join(", ", places.Order())}.");
+        }
+
+        if (request.Partitions != -1 && request.Partitions != wanted.Count)
+        {
+            throw new OrleansLogException(
+                ErrorCode.InvalidReplicaAssignment,
+                $"The topic '{request.Name}' is to have {request.Partitions} partitions, and nodes are named for {wanted.Count}.");
+        }
+
+        return [.. wanted.Select(replicas => replicas.ToArray())];
     }
 
     private Task<TopicCatalog> Store(CatalogTopic topic) => catalog.UpdateAsync(state => new TopicCatalog

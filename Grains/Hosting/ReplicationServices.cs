@@ -36,6 +36,7 @@ internal static class ReplicationServices
         services.AddParticipant<CrashDetector>();
         services.AddParticipant<LogScrubber>();
         services.AddSingleton<TakeoverRehearsal>();
+        services.AddParticipant<StaleReplicas>();
         services.AddSingleton<IConnectionWatcher>(provider => provider.GetRequiredService<CrashDetector>());
         return services;
     }

@@ -1,6 +1,7 @@
 using System.Net;
 using Orleans.GrainDirectory;
 using OrleansLog.Grains.Failover;
+using OrleansLog.Grains.Hosting;
 using OrleansLog.Grains.Interfaces;
 using OrleansLog.Grains.Placement;
 using OrleansLog.Grains.Replicas;
@@ -10,7 +11,7 @@ namespace OrleansLog.Grains.Nodes;
 
 /// <summary>This node, as other nodes see it. It keeps nothing.</summary>
 [NodePlacement, GrainDirectory(NodeBoundDirectory.Name)]
-internal sealed class NodeGrain(NodeReplicas replicas, LeaderHints hints) : Grain, INodeGrain
+internal sealed class NodeGrain(NodeReplicas replicas, LeaderHints hints, LogHost host) : Grain, INodeGrain
 {
     private static readonly TimeSpan ProbePatience = TimeSpan.FromMilliseconds(250);
 
@@ -24,10 +25,32 @@ internal sealed class NodeGrain(NodeReplicas replicas, LeaderHints hints) : Grai
         Task.FromResult(replicas.FindLeader(partition) is { IsClosed: false } leader ? leader.State.LeaderEpoch : -1);
 
     /// <inheritdoc/>
+    public Task<NodeUsage> DescribeUsage() => Task.Run(() =>
+    {
+        var manager = host.Manager;
+        var partitions = manager.PartitionsOnDisk;
+        var bytes = partitions.Sum(partition => SizeOf(Path.Combine(manager.DataDirectoryPath, partition.ToString())));
+        return new NodeUsage(partitions.Count, replicas.Leaders.Count(leader => !leader.IsClosed), bytes);
+    });
+
+    /// <inheritdoc/>
     public Task NoteLeaders(int nodeId, IReadOnlyList<Leadership> leaderships)
     {
         ArgumentNullException.ThrowIfNull(leaderships);
         foreach (var office in leaderships) hints.Note(office.Partition, nodeId, office.LeaderEpoch);
         return Task.CompletedTask;
+    }
+
+    private static long SizeOf(string folder)
+    {
+        try
+        {
+            return new DirectoryInfo(folder).EnumerateFiles("*.log").Sum(segment => segment.Length);
+        }
+        catch (IOException)
+        {
+            // It was deleted just now.
+            return 0;
+        }
     }
 }

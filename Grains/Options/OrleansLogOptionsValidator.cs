@@ -39,6 +39,7 @@ internal sealed class OrleansLogOptionsValidator : IValidateOptions<OrleansLogOp
         Check(faults, nameof(options.MaxCatchUpBytesPerSecond), options.MaxCatchUpBytesPerSecond, 0, 1L << 40);
         Check(faults, nameof(options.ScrubInterval), options.ScrubInterval, TimeSpan.Zero, TimeSpan.FromDays(24));
         Check(faults, nameof(options.MaxScrubBytesPerSecond), options.MaxScrubBytesPerSecond, 64 * 1024, 1L << 40);
+        Check(faults, nameof(options.MaxReassignmentBytesPerSecond), options.MaxReassignmentBytesPerSecond, 0, 1L << 40);
         Check(faults, nameof(options.LeaderRebalanceInterval), options.LeaderRebalanceInterval, TimeSpan.Zero, TimeSpan.FromDays(24));
         CheckTopicDefaults(faults, options);
         CheckMetadata(faults, options.Metadata);

@@ -74,8 +74,10 @@ internal sealed partial class PartitionGrain
             {
                 _opening = null;
                 _open = open;
-                _ = WatchAsync(open); // logs what goes wrong, as the next one does
+                _ = WatchAsync(open); // logs what goes wrong, as the next ones do
+                _ = WatchReplicasAsync(open);
                 if (open.IsFromMemory) _ = CatchUpWithTopicAsync(open);
+                else if (!Agrees(open.Topic, _partition, open.FirstState)) _ = TellTopicAsync();
             }
 
             return open;
@@ -105,7 +107,9 @@ internal sealed partial class PartitionGrain
         try
         {
             var topic = await topics.GetAsync(_partition.Topic);
-            if (ReferenceEquals(_open, open)) open.Log.UpdateConfig(defaults.ConfigOf(topic.Overrides));
+            if (!ReferenceEquals(_open, open)) return;
+            open.Log.UpdateConfig(defaults.ConfigOf(topic.Overrides));
+            if (!Agrees(topic, _partition, open.Leader.State)) await TellTopicAsync();
         }
         catch (OrleansLogException e) when (e.Error == ErrorCode.UnknownTopicOrPartition)
         {

@@ -140,7 +140,12 @@ internal sealed partial class PartitionGrain(
         // One that is being opened may have read the configuration before it changed.
         if (_opening is not null) await _opening.ContinueWith(_ => { }, TaskScheduler.Current);
         if (_open is null) DeactivateOnIdle();
-        else _open.Log.UpdateConfig(defaults.ConfigOf(topic.Overrides));
+        else
+        {
+            _open.Log.UpdateConfig(defaults.ConfigOf(topic.Overrides));
+            _open.Leader.NoteConfigChanged();
+        }
+
         await ForEachFollowerAsync(replica => replica.ApplyConfig(topic));
     }
 

@@ -86,25 +86,24 @@ internal sealed partial class PartitionOpener(
     {
         var (log, own) = (lease.Log, node.NodeId);
         var bounds = new PartitionLeaderOptions { MaxReadBytes = options.Value.MaxFetchBytes };
-        ReplicationContext? context = null;
-        if (state.Replicas.Count > 1)
+        var isReplicated = state.Replicas.Count > 1;
+        var highWatermark = isReplicated ? lease.Follower.HighWatermark : -1;
+        if (isReplicated) lease.Follower.Fence(state.LeaderEpoch);
+        // One without followers may get some.
+        var context = new ReplicationContext
         {
-            var highWatermark = lease.Follower.HighWatermark;
-            lease.Follower.Fence(state.LeaderEpoch);
-            context = new ReplicationContext
-            {
-                Links = other => new ReplicaLink(grains.GetReplica(log.Partition, other), other, nodes),
-                Store = new PartitionStateStore(log.Partition, office, TaskScheduler.Current),
-                KnownHighWatermark = highWatermark,
-                Options = replication.Options,
-                Throttle = replication.Throttle,
-            };
-        }
+            Links = other => new ReplicaLink(grains.GetReplica(log.Partition, other), other, nodes),
+            Store = new PartitionStateStore(log.Partition, office, TaskScheduler.Current),
+            KnownHighWatermark = highWatermark,
+            Options = replication.Options,
+            Throttle = replication.Throttle,
+            ReassignmentThrottle = replication.ReassignmentThrottle,
+        };
 
         var leader = new PartitionLeader(log, state, own, time, bounds, logger, context);
         replicas.Enter(leader);
         hints.Note(log.Partition, own, state.LeaderEpoch);
-        if (context is not null)
+        if (isReplicated)
         {
             announcer.Announce(new Leadership(log.Partition, state.LeaderEpoch));
             foreach (var other in state.Replicas)
@@ -112,7 +111,7 @@ internal sealed partial class PartitionOpener(
             LogInOffice(log.Partition, own, state.LeaderEpoch, string.Join(", ", state.Isr));
         }
 
-        return new OpenPartition(topic.IsInternal, isCopy, lease, leader, replicas);
+        return new OpenPartition(topic, isCopy, state, lease, leader, replicas);
     }
 
     /// <summary>

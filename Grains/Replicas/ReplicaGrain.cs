@@ -31,6 +31,7 @@ internal sealed partial class ReplicaGrain(
     private Task<ReplicaLease>? _opening;
     private ReplicaLease? _open;
     private long? _failedAt;
+    private bool _isDeleting;
 
     /// <inheritdoc/>
     public override Task OnActivateAsync(CancellationToken cancellationToken)
@@ -79,10 +80,22 @@ internal sealed partial class ReplicaGrain(
     /// <inheritdoc/>
     public async Task Delete()
     {
-        await RefuseWhileItBelongsHere();
-        topics.Forget(_partition.Topic);
-        await CloseAsync();
-        await logs.DeleteAsync(_partition);
+        if (_isDeleting) return;
+        // From here on nobody opens it. If by what is read next it belongs elsewhere, it cannot come to be in sync here again before its
+        // folder is gone: that would need a session, and so an opening.
+        _isDeleting = true;
+        try
+        {
+            await RefuseWhileItBelongsHere();
+            topics.Forget(_partition.Topic);
+            await CloseAsync();
+            await logs.DeleteAsync(_partition);
+        }
+        finally
+        {
+            _isDeleting = false;
+        }
+
         DeactivateOnIdle();
     }
 
@@ -91,6 +104,8 @@ internal sealed partial class ReplicaGrain(
 
     private async Task<ReplicaLease> OpenSlowlyAsync()
     {
+        if (_isDeleting)
+            throw new OrleansLogException(ErrorCode.NotLeaderOrFollower, $"The replica of {_partition} on node {node.NodeId} is being deleted.");
         if (_open is { } failed) await LeaveFailedAsync(failed);
         var opening = _opening ??= OpenNowAsync();
         try
@@ -132,14 +147,21 @@ internal sealed partial class ReplicaGrain(
                 ErrorCode.NotLeaderOrFollower, $"Node {node.NodeId} is not to hold a replica of {_partition}.");
         }
 
-        return await replicas.AcquireAsync(
+        var lease = await replicas.AcquireAsync(
             _partition, topic.Id, defaults.ConfigOf(topic.Overrides), office?.LeaderEpoch ?? -1, CancellationToken.None);
+        if (office is not null || lease.Log.FencedEpoch >= 0) return lease;
+        // It was deleted here, or its disk was wiped, and nobody can say which leaders are over: it would listen to any of them.
+        await lease.DisposeAsync();
+        throw new OrleansLogException(
+            ErrorCode.KafkaStorageError,
+            $"The replica of {_partition} on node {node.NodeId} is new, and cannot be opened while the metadata store is away.");
     }
 
-    private bool IsReplica(TopicDescription topic, PartitionOffice? office) =>
-        office?.Replicas.Contains(node.NodeId) == true
-        || (_partition.Partition < topic.Partitions.Count
-            && topic.Partitions[_partition.Partition].Replicas.Contains(node.NodeId));
+    // The office knows; the topic only until there is one, or when it cannot be read.
+    private bool IsReplica(TopicDescription topic, PartitionOffice? office) => office is { LeaderEpoch: >= 0, Replicas.Length: > 0 }
+        ? office.Replicas.Contains(node.NodeId)
+        : _partition.Partition < topic.Partitions.Count
+            && topic.Partitions[_partition.Partition].Replicas.Contains(node.NodeId);
 
     private async Task LeaveFailedAsync(ReplicaLease failed)
     {

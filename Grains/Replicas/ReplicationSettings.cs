@@ -13,6 +13,11 @@ internal sealed class ReplicationSettings(IOptions<OrleansLogOptions> options, T
     };
 
     /// <summary>Slows down what followers that catch up are sent; null for no limit.</summary>
-    public CatchUpThrottle? Throttle { get; } =
-        options.Value.MaxCatchUpBytesPerSecond > 0 ? new CatchUpThrottle(options.Value.MaxCatchUpBytesPerSecond, time) : null;
+    public CatchUpThrottle? Throttle { get; } = NewThrottle(options.Value.MaxCatchUpBytesPerSecond, time);
+
+    /// <summary>Slows down what replicas are sent that a reassignment adds; null for no limit.</summary>
+    public CatchUpThrottle? ReassignmentThrottle { get; } = NewThrottle(options.Value.MaxReassignmentBytesPerSecond, time);
+
+    private static CatchUpThrottle? NewThrottle(long bytesPerSecond, TimeProvider time) =>
+        bytesPerSecond > 0 ? new CatchUpThrottle(bytesPerSecond, time) : null;
 }

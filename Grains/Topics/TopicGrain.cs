@@ -1,7 +1,7 @@
 using Microsoft.Extensions.Logging;
 using OrleansLog.Grains.Catalog;
 using OrleansLog.Grains.Interfaces;
-using OrleansLog.Grains.Placement;
+using OrleansLog.Grains.Partitions;
 using OrleansLog.Grains.Storage;
 using OrleansLog.Records;
 
@@ -14,7 +14,7 @@ namespace OrleansLog.Grains.Topics;
 internal sealed partial class TopicGrain(
     [PersistentState("topic", MetadataStorage.Name)] IPersistentState<TopicState> storage,
     TopicDefaults defaults,
-    NodeDirectory nodes,
+    StoredOffices offices,
     ILogger<TopicGrain> logger) : Grain, ITopicGrain
 {
     // Partitions told or deleted at a time.
@@ -96,13 +96,21 @@ internal sealed partial class TopicGrain(
         }
 
         defaults.CheckPartitionCount(Name, totalCount);
-        var places = TopicLedger.Places(nodes);
+        if ((await ListReassignments()).Count > 0)
+        {
+            throw new OrleansLogException(
+                ErrorCode.ReassignmentInProgress,
+                $"Replicas of the topic '{Name}' are being moved; how many a new partition should have is known when that is over.");
+        }
+
+        var places = (await GrainFactory.GetCatalog().ListNodes()).Where(CanTake)
+            .Select(node => new ReplicaAssigner.Place(node.Node.NodeId, node.Node.Rack)).ToArray();
         var replicationFactor = before.Partitions[0].Replicas.Count;
         if (replicationFactor > places.Length)
         {
             throw new OrleansLogException(
                 ErrorCode.InvalidReplicationFactor,
-                $"The topic '{Name}' has {replicationFactor} replicas of each partition; {places.Length} nodes run.");
+                $"The topic '{Name}' has {replicationFactor} replicas of each partition; {places.Length} nodes run and are not being drained.");
         }
 
         var added = ReplicaAssigner.Assign(

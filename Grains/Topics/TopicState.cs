@@ -14,11 +14,17 @@ internal sealed record TopicState
     /// <summary>Set before its partitions are deleted: from then on nobody finds it.</summary>
     public bool IsDeleting { get; init; }
 
-    /// <summary>Set while the catalog may not know the partition count yet.</summary>
+    /// <summary>Set while the catalog may not know the number of partitions or replicas yet.</summary>
     public bool IsUnannounced { get; init; }
 
-    /// <summary>Node ids of the replicas of each partition, the preferred leader first.</summary>
+    /// <summary>
+    /// Node ids of the replicas of each partition, the preferred leader first. Until a partition is led for the first time they are
+    /// so because it says so here; from then on this is a copy of what the partition's office says.
+    /// </summary>
     public int[][] Assignment { get; init; } = [];
+
+    /// <summary>Partitions that are being reassigned, or may be. Ordered.</summary>
+    public int[] Reassigning { get; init; } = [];
 
     /// <summary>The configurations set on the topic.</summary>
     public Dictionary<string, string> Overrides { get; init; } = [];

@@ -139,6 +139,8 @@ internal sealed class FakePartition(TopicPartition partition) : IPartitionGrain
 
     public Task<int> HandOver(int? successor) => throw new NotSupportedException();
 
+    public Task Reassign(IReadOnlyList<int>? replicas) => throw new NotSupportedException();
+
     public Task Delete() => throw new NotSupportedException();
 
     private FetchResponse? TryFetch(FetchRequest request, out Task appended)

@@ -19,5 +19,12 @@ internal sealed class FakeTopic(string name, int partitions, Dictionary<string, 
 
     public Task<TopicDescription> CreatePartitions(int totalCount) => throw new NotSupportedException();
 
+    public Task<IReadOnlyList<ReassignmentOutcome>> Reassign(IReadOnlyDictionary<int, IReadOnlyList<int>?> changes) =>
+        throw new NotSupportedException();
+
+    public Task<IReadOnlyList<PartitionReassignment>> ListReassignments() => throw new NotSupportedException();
+
+    public Task NoteReplicas(int partition) => throw new NotSupportedException();
+
     public Task Delete() => throw new NotSupportedException();
 }

@@ -36,5 +36,11 @@ internal sealed class FakeGroupCatalog : ICatalogGrain
 
     public Task<ClusterDescription> DescribeCluster() => throw new NotSupportedException();
 
+    public Task<IReadOnlyList<NodeStatus>> ListNodes() => throw new NotSupportedException();
+
+    public Task SetDraining(int nodeId, bool isDraining) => throw new NotSupportedException();
+
+    public Task ForgetNode(int nodeId) => throw new NotSupportedException();
+
     public Task RegisterNode(NodeDescription node) => throw new NotSupportedException();
 }

@@ -65,6 +65,8 @@ internal sealed class FakeOffsetsPartition : IPartitionGrain
 
     public Task<int> HandOver(int? successor) => throw new NotSupportedException();
 
+    public Task Reassign(IReadOnlyList<int>? replicas) => throw new NotSupportedException();
+
     public Task Delete() => throw new NotSupportedException();
 
     /// <summary>As if they had written nothing for long.</summary>
