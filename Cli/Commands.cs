@@ -17,12 +17,13 @@ internal static class Commands
     {
         var root = new RootCommand("Work with an OrleansLog cluster: topics, records, consumer groups.")
         {
-            new Command("topic", "Create, list, describe, alter and delete topics.")
+            new Command("topic", "Create, list, describe, alter, move and delete topics.")
             {
                 TopicCreateCommand.Create(app),
                 TopicListCommand.Create(app),
                 TopicDescribeCommand.Create(app),
                 TopicAlterCommand.Create(app),
+                TopicReassignCommand.Create(app),
                 TopicDeleteCommand.Create(app),
                 TopicDeleteRecordsCommand.Create(app),
             },
@@ -35,9 +36,13 @@ internal static class Commands
                 GroupResetCommand.Create(app),
                 GroupDeleteCommand.Create(app),
             },
-            new Command("cluster", "Show the cluster.")
+            new Command("cluster", "Show the cluster, and move replicas between its nodes.")
             {
                 ClusterDescribeCommand.Create(app),
+                ClusterNodesCommand.Create(app),
+                ClusterBalanceCommand.Create(app),
+                ClusterDrainCommand.Create(app),
+                ClusterReassignmentsCommand.Create(app),
             },
             new Command("perf", "Measure producing and consuming.")
             {

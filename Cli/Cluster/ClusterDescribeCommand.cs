@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Globalization;
 using OrleansLog.Cli.Hosting;
 using OrleansLog.Cli.Rendering;
+using OrleansLog.Cli.Topics;
 
 namespace OrleansLog.Cli.Cluster;
 
@@ -10,40 +11,38 @@ internal static class ClusterDescribeCommand
 {
     /// <summary>Builds the command.</summary>
     public static Command Create(CliApp app) => app.Handle(
-        new Command("describe", "Show the cluster's id and nodes."),
+        new Command("describe", "Show the cluster's id, its nodes, and whether replicas are being moved."),
         async (run, cancellationToken) =>
         {
             var client = await run.ConnectAsync(cancellationToken).ConfigureAwait(false);
             var cluster = await client.Admin.DescribeClusterAsync(cancellationToken).ConfigureAwait(false);
+            var nodes = await client.Admin.DescribeNodesAsync(cancellationToken).ConfigureAwait(false);
+            var moving = (await client.Admin.ListReassignmentsAsync(null, cancellationToken).ConfigureAwait(false)).Count;
             if (run.Settings.Json)
             {
                 run.WriteJson(json =>
                 {
                     json.WriteStartObject();
                     json.WriteString("clusterId", cluster.ClusterId);
-                    json.WriteObjects("nodes", cluster.Nodes, node =>
+                    json.WriteNumber("reassignments", moving);
+                    json.WriteObjects("nodes", nodes, node =>
                     {
                         json.WriteNumber("nodeId", node.NodeId);
-                        json.WriteString("rack", node.Rack);
-                        json.WriteString("host", node.Host);
-                        json.WriteNumber("kafkaPort", node.KafkaPort);
+                        json.WriteString("state", ClusterNodesCommand.StateOf(node));
+                        json.WriteString("rack", node.Status.Node.Rack);
+                        json.WriteString("host", node.Status.Node.Host);
+                        json.WriteNumber("kafkaPort", node.Status.Node.KafkaPort);
                     });
                     json.WriteEndObject();
                 });
                 return ExitCode.Ok;
             }
 
-            var table = new Table("node#", "host", "rack", "kafka port#") { Title = $"Cluster {cluster.ClusterId}" };
-            foreach (var node in cluster.Nodes)
-            {
-                table.Add(
-                    node.NodeId.ToString(CultureInfo.InvariantCulture),
-                    node.Host,
-                    node.Rack ?? "-",
-                    node.KafkaPort == 0 ? "-" : node.KafkaPort.ToString(CultureInfo.InvariantCulture));
-            }
-
-            run.Write(table);
+            var title = $"Cluster {cluster.ClusterId}: {Count(nodes.Count(static node => node.Status.IsRunning), nodes.Count)} nodes run"
+                + (moving == 0 ? "" : $", {TopicText.Partitions(moving)} being moved");
+            run.Write(ClusterNodesCommand.TableOf(nodes, title));
             return ExitCode.Ok;
         });
+
+    private static string Count(int running, int all) => string.Create(CultureInfo.InvariantCulture, $"{running} of {all}");
 }
