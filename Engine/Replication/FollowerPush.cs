@@ -140,7 +140,7 @@ internal sealed class FollowerPush : IDisposable
         var begun = _time.GetTimestamp();
         var request = new BeginTermRequest(_leader.State.LeaderEpoch, _leader.State.Leader);
         var follower = await Bounded(ct => _link.BeginTermAsync(request, ct)).ConfigureAwait(Continuations.StayOnContext);
-        if (!Accepts(follower.Result, follower.LeaderEpoch)) throw Refused(follower.Result, follower.Reason);
+        if (!Accepts(session, follower.Result, follower.LeaderEpoch)) throw Refused(follower.Result, follower.Reason);
         var alignment = FollowerAlignment.Find(Log, follower);
         await LeaveBeforeLoss(follower, alignment).ConfigureAwait(Continuations.StayOnContext);
 
@@ -148,7 +148,7 @@ internal sealed class FollowerPush : IDisposable
         session.ToldHighWatermark = _leader.HighWatermark;
         var align = NewRequest(session, alignment.Alignment, alignment.Offset, default);
         var aligned = await Bounded(ct => _link.ReplicateAsync(align, ct)).ConfigureAwait(Continuations.StayOnContext);
-        if (!Accepts(aligned.Result, aligned.LeaderEpoch)) throw Refused(aligned.Result, aligned.Reason);
+        if (!Accepts(session, aligned.Result, aligned.LeaderEpoch)) throw Refused(aligned.Result, aligned.Reason);
         if (aligned.LogEndOffset > alignment.Offset || aligned.LogEndOffset < 0)
             throw Refused(ReplicaResult.Mismatch, $"its log ends at {aligned.LogEndOffset} after it was aligned at {alignment.Offset}");
         session.IsRepeated = alignment.NeedsAnotherTerm;
@@ -201,7 +201,7 @@ internal sealed class FollowerPush : IDisposable
     {
         try
         {
-            var read = Log.ReadForReplica(session.NextOffset, Options.MaxRequestBytes);
+            var read = Log.ReadForReplica(session.NextOffset, NextRequestBytes());
             if (read.Length > 0) return read;
             read.Dispose();
             return null;
@@ -213,14 +213,22 @@ internal sealed class FollowerPush : IDisposable
         }
     }
 
+    private CatchUpThrottle? MoveThrottle => _leader.IsBeingAdded(NodeId) ? _context.ReassignmentThrottle : null;
+
+    private int NextRequestBytes()
+    {
+        if (_context is { Throttle: null, ReassignmentThrottle: null } || _leader.IsCounted(NodeId)) return Options.MaxRequestBytes;
+        var slice = Math.Min(_context.Throttle?.SliceBytes ?? int.MaxValue, MoveThrottle?.SliceBytes ?? int.MaxValue);
+        return Math.Min(Options.MaxRequestBytes, slice);
+    }
+
     // What is appended meanwhile is sent on top of the limit: a follower that had to share it with that would never catch up.
     private async ValueTask ThrottleAsync(PushSession session, int bytes)
     {
         var excess = session.Excess(bytes, _leader.AppendedBytes);
         if (excess == 0 || _leader.IsCounted(NodeId)) return;
         var wait = _context.Throttle?.Reserve(excess) ?? TimeSpan.Zero;
-        if (_context.ReassignmentThrottle is { } moves && _leader.IsBeingAdded(NodeId) && moves.Reserve(excess) is var longer && longer > wait)
-            wait = longer;
+        if (MoveThrottle is { } moves && moves.Reserve(excess) is var longer && longer > wait) wait = longer;
         if (wait > TimeSpan.Zero)
             await Task.Delay(wait, _time, _stopping.Token).ConfigureAwait(Continuations.SuppressThrowing);
     }
@@ -244,7 +252,7 @@ internal sealed class FollowerPush : IDisposable
             var deadline = _leader.Deadlines.After(Options.CallTimeout);
             call = _link.ReplicateAsync(request, deadline);
             var response = await call.WaitAsync(deadline).ConfigureAwait(Continuations.StayOnContext);
-            if (!Accepts(response.Result, response.LeaderEpoch)) throw Refused(response.Result, response.Reason);
+            if (!Accepts(session, response.Result, response.LeaderEpoch)) throw Refused(response.Result, response.Reason);
             // What an answer says of a session that is over may no longer be so.
             if (session.Failure is null) OnAnswer(session, request, response);
         }
@@ -294,11 +302,12 @@ internal sealed class FollowerPush : IDisposable
         }
     }
 
-    // False when the answer refuses; a fenced leader stops at once.
-    private bool Accepts(ReplicaResult result, int knownEpoch)
+    // False when the answer refuses; a fenced leader stops at once. What comes late, of a session that is over, says nothing of the next
+    // one: that would go on, and the follower never be taken for aligned again.
+    private bool Accepts(PushSession session, ReplicaResult result, int knownEpoch)
     {
         if (knownEpoch > _leader.State.LeaderEpoch) _leader.EndFenced(knownEpoch, NodeId);
-        else if (result == ReplicaResult.Unavailable) _leader.OnFollowerUnavailable(_progress);
+        else if (result == ReplicaResult.Unavailable && session.Failure is null) _leader.OnFollowerUnavailable(_progress);
         return result == ReplicaResult.Ok;
     }
 
