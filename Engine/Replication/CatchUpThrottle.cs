@@ -7,11 +7,13 @@ namespace OrleansLog.Engine.Replication;
 /// </summary>
 public sealed class CatchUpThrottle
 {
+    private const int MinSliceBytes = 64 * 1024;
     private static readonly TimeSpan s_burst = TimeSpan.FromMilliseconds(100);
     private readonly Lock _gate = new();
     private readonly TimeProvider _time;
     private long _bytesPerSecond;
-    private DateTimeOffset _freeAt;
+    private bool _isNew = true;
+    private long _freeAt;
 
     /// <summary>Makes one that lets so many bytes a second through.</summary>
     public CatchUpThrottle(long bytesPerSecond, TimeProvider time)
@@ -32,17 +34,26 @@ public sealed class CatchUpThrottle
         }
     }
 
+    /// <summary>
+    /// How much to send at a time: what a hundredth of a second has room for, so that others find their turn in between, and not
+    /// so little that it costs more than it moves.
+    /// </summary>
+    internal int SliceBytes => (int)Math.Clamp(BytesPerSecond / 100, MinSliceBytes, int.MaxValue);
+
     /// <summary>Accounts for bytes that are about to be sent, and answers how long to wait before that.</summary>
     internal TimeSpan Reserve(int bytes)
     {
-        var cost = TimeSpan.FromSeconds((double)bytes / BytesPerSecond);
+        var cost = (long)((double)bytes / BytesPerSecond * _time.TimestampFrequency);
+        var burst = (long)(s_burst.TotalSeconds * _time.TimestampFrequency);
         lock (_gate)
         {
-            var now = _time.GetUtcNow();
-            if (_freeAt < now - s_burst) _freeAt = now - s_burst;
+            // Not by the time of day, which may jump.
+            var now = _time.GetTimestamp();
+            if (_freeAt < now - burst || _isNew) _freeAt = now - burst;
+            _isNew = false;
             var wait = _freeAt - now;
             _freeAt += cost;
-            return wait > TimeSpan.Zero ? wait : TimeSpan.Zero;
+            return wait > 0 ? _time.GetElapsedTime(now, now + wait) : TimeSpan.Zero;
         }
     }
 }

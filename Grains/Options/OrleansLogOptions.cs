@@ -83,7 +83,7 @@ public sealed class OrleansLogOptions
     /// Kafka's <c>leader.replication.throttled.rate</c>: how many bytes a second this node sends to replicas that a reassignment adds,
     /// all together, besides what is appended meanwhile; 0 for no limit.
     /// </summary>
-    public long MaxReassignmentBytesPerSecond { get; set; } = 32 * 1024 * 1024;
+    public long MaxReassignmentBytesPerSecond { get; set; } = 16 * 1024 * 1024;
 
     /// <summary>Kafka's <c>leader.imbalance.check.interval.seconds</c>: how often leaderships are given back to the preferred
     /// replicas that are in sync; zero for never.</summary>

@@ -152,7 +152,7 @@ public sealed class ReassignmentClusterTests
         Assert.Equal(3, cluster.Replicas(3).Open.Single().Log.LogEndOffset);
     }
 
-    private static void SlowMoves(OrleansLog.Grains.OrleansLogOptions options) => options.MaxReassignmentBytesPerSecond = 20_000;
+    private static void SlowMoves(OrleansLog.Grains.OrleansLogOptions options) => options.MaxReassignmentBytesPerSecond = 300_000;
 
     private static Task<TopicDescription> CreateAsync(NodeCluster cluster, params int[] replicas) => cluster.Catalog.CreateTopic(
         new CreateTopicRequest("t", -1, -1, new Dictionary<string, string>(), Assignment: [replicas]));

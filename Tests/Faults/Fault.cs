@@ -1,6 +1,7 @@
 using OrleansLog.Client;
 using OrleansLog.Grains.Interfaces;
 using OrleansLog.Records;
+using Xunit;
 
 namespace OrleansLog.Tests.Faults;
 
@@ -66,6 +67,13 @@ internal sealed record Fault(string Name, int Weight, Func<FaultContext, Task> R
                     await c.Cluster.StopAsync(node);
                     await c.Cluster.StartAsync(node);
                 }
+            }),
+            new("a node added and removed", 1, static async c =>
+            {
+                await c.WhenAllInSyncAsync();
+                await c.AddNodeAsync(c.Cluster.Spare);
+                await c.WaitAsync(0, 2_000);
+                await c.RemoveNodeAsync(c.Cluster.Spare);
             }),
         };
         if (cluster.CanFillDisk)
@@ -174,6 +182,32 @@ internal sealed class FaultContext(FaultCluster cluster, OrleansLogClient client
                 throw new TimeoutException($"The replica of {id} on node {node} was not repaired within {Limit}.");
             await Task.Delay(100); // nothing tells of it
         }
+    }
+
+    /// <summary>Starts a node and has it take its share, leaderships included.</summary>
+    public async Task AddNodeAsync(int node)
+    {
+        await cluster.StartAsync(node);
+        var moves = await client.Admin.BalanceAsync(execute: true);
+        Assert.Contains(moves, move => move.To.Contains(node));
+        await WhenMovedAsync();
+    }
+
+    /// <summary>Moves everything from a node, stops it and forgets it.</summary>
+    public async Task RemoveNodeAsync(int node)
+    {
+        await client.Admin.DrainAsync(node, execute: true);
+        await WhenMovedAsync();
+        await cluster.StopAsync(node);
+        await client.Admin.ForgetNodeAsync(node);
+        await client.Admin.BalanceAsync(execute: true);
+        await WhenMovedAsync();
+    }
+
+    private async Task WhenMovedAsync()
+    {
+        using var limit = new CancellationTokenSource(Limit);
+        await client.Admin.WaitForReassignmentsAsync(cancellationToken: limit.Token);
     }
 
     /// <summary>How long a fault lasts is up to chance.</summary>

@@ -32,6 +32,7 @@ internal sealed class FaultCluster : IAsyncDisposable
         _postgres = postgres;
         _slowSync = Faults.SlowSync.TryBuild(_directory);
         Nodes = [.. Enumerable.Range(1, nodes)];
+        Spare = nodes + 1;
         _hasSmallDisk = Mount(Directory.CreateDirectory(_directory[DiskName(SmallDiskNode)]).FullName);
     }
 
@@ -40,6 +41,9 @@ internal sealed class FaultCluster : IAsyncDisposable
 
     /// <summary>The ids of the nodes.</summary>
     public IReadOnlyList<int> Nodes { get; }
+
+    /// <summary>The id of a node that does not run, and may be added for a while.</summary>
+    public int Spare { get; }
 
     public bool CanFillDisk => _hasSmallDisk;
 
@@ -55,7 +59,7 @@ internal sealed class FaultCluster : IAsyncDisposable
     /// <summary>Makes the hosts, the database and the silos.</summary>
     public static async Task<FaultCluster> CreateAsync(int nodes)
     {
-        var network = HostNetwork.TryCreate(nodes) ?? throw new InvalidOperationException("No network namespaces can be made.");
+        var network = HostNetwork.TryCreate(nodes + 1) ?? throw new InvalidOperationException("No network namespaces can be made.");
         var postgres = await PostgresServer.StartNewAsync(network.DatabaseAddress, network.Network);
         var cluster = new FaultCluster(network, postgres, nodes);
         try
@@ -190,7 +194,7 @@ internal sealed class FaultCluster : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         await _ending.CancelAsync();
-        foreach (var node in Nodes)
+        foreach (var node in Nodes.Append(Spare))
         {
             if (Take(node) is { } silo) await silo.DisposeAsync();
         }

@@ -122,6 +122,7 @@ public sealed class ClusterNode
                 Store = _cluster.Store.For(this),
                 KnownHighWatermark = knownHighWatermark,
                 Options = _cluster.Options.Replication,
+                ReassignmentThrottle = new CatchUpThrottle(5_000, Time),
             });
             _cluster.Trace.Add($"node {Id} leads in epoch {state.LeaderEpoch} from {Log.LogEndOffset}, high watermark {Leader.HighWatermark} (known {knownHighWatermark})");
             _ = WatchAsync(Leader);

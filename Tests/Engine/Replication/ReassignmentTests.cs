@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using OrleansLog.Engine.Replication;
 using OrleansLog.Records;
 using OrleansLog.Tests.Engine.Files;
@@ -124,6 +125,24 @@ public sealed class ReassignmentTests : IDisposable
         leader.NoteNodeUp(2);
         await UntilReplicas(1, 2);
         Assert.Equal([1, 2], _set.State.Isr.Order());
+    }
+
+    [Fact]
+    public async Task A_move_keeps_to_its_limit_and_what_is_appended_meanwhile_goes_on_top()
+    {
+        using var set = new ReplicaSet(2, minInsyncReplicas: 1) { Replicas = [1], MoveBytesPerSecond = 50_000 };
+        var leader = set.Lead(1);
+        for (var i = 0; i < 40; i++) await ReplicaSet.Append(leader, new string('x', 1000));
+        var before = leader.Log.SizeInBytes;
+        var started = Stopwatch.GetTimestamp();
+        await leader.ReassignAsync([1, 2]);
+        // Ten times the limit.
+        for (var i = 0; i < 100; i++) await ReplicaSet.Append(leader, new string('y', 4_000));
+        await set.UntilInSync(1, 2);
+        var took = Stopwatch.GetElapsedTime(started);
+        // Less the burst at the beginning, and the last request, which is not waited for.
+        Assert.InRange(took.TotalSeconds, (before / 50_000.0) - 0.35, 8);
+        Assert.Equal(140, ReplicaSet.Values(set[2].Test.Log).Length);
     }
 
     [Fact]

@@ -36,6 +36,9 @@ internal sealed class ReplicaSet : IPartitionStateStore, IDisposable
         init => State = State with { Replicas = value };
     }
 
+    /// <summary>The limit of what replicas are sent that are being added.</summary>
+    public long? MoveBytesPerSecond { get; init; }
+
     /// <summary>What the store answers with instead of storing.</summary>
     public Func<Exception>? StoreFailure { get; set; }
 
@@ -51,6 +54,7 @@ internal sealed class ReplicaSet : IPartitionStateStore, IDisposable
         return _leader = new PartitionLeader(node.Test.Log, State, id, TimeProvider.System, replication: new ReplicationContext
         {
             Links = to => this[to], Store = this, KnownHighWatermark = node.Follower.HighWatermark, Options = s_options,
+            ReassignmentThrottle = MoveBytesPerSecond is { } limit ? new CatchUpThrottle(limit, TimeProvider.System) : null,
         });
     }
 
