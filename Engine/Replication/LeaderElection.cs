@@ -10,7 +10,7 @@ public static class LeaderElection
     /// The state in which another (or the same) replica takes office in the next epoch: the first in-sync replica, in the order
     /// of the replicas, that is alive and whole. In-sync replicas that are not, leave the ISR with that: each of those that stay
     /// holds everything that was committed. Null when there is none, unless <paramref name="uncleanAllowed"/>: then the first
-    /// replica that is alive and whole leads alone, and records may be lost.
+    /// replica that is alive and whole leads alone, one that a reassignment adds last, and records may be lost.
     /// </summary>
     /// <param name="state">The stored state.</param>
     /// <param name="liveNodes">The nodes that are alive.</param>
@@ -30,7 +30,8 @@ public static class LeaderElection
         if (isr.Length > 0) return Next(state, isr[0], isr);
         if (lastResort is not null && state.Isr.All(lastResort.Contains) && state.Isr.FirstOrDefault(liveNodes.Contains, -1) is >= 0 and var hurt)
             return Next(state, hurt, [hurt]);
-        return uncleanAllowed && able.Length > 0 ? Next(state, able[0], [able[0]]) : null;
+        // A replica that is only being filled up has less than any that was there before.
+        return uncleanAllowed && able.OrderBy(state.Adding.Contains).ToArray() is [var first, ..] ? Next(state, first, [first]) : null;
     }
 
     /// <summary>

@@ -32,8 +32,8 @@ public sealed partial class PartitionLeader
     /// <param name="options">Bounds; the defaults when null.</param>
     /// <param name="logger">Hears of failures that no caller waits for.</param>
     /// <param name="replication">How followers are reached; null when somebody else tells how far they are
-    /// (<see cref="ReportFollower"/>), or there are none and never will be. With followers this writes to the disk, and begins to push to them. Before
-    /// that the node's <see cref="PartitionFollower"/> is fenced with the epoch.</param>
+    /// (<see cref="ReportFollower"/>), or there are none and never will be. With followers this writes to the disk, and
+    /// begins to push to them. Before that the node's <see cref="PartitionFollower"/> is fenced with the epoch.</param>
     /// <exception cref="OrleansLogException">The state names another leader (NotLeaderOrFollower), or the log has records of a
     /// later epoch than the state's (FencedLeaderEpoch): the state is out of date.</exception>
     public PartitionLeader(

@@ -60,7 +60,12 @@ internal sealed partial class PartitionGrain
     {
         try
         {
-            if (await HandOver(heir) == node.NodeId) return;
+            if (await HandOver(heir) == node.NodeId)
+            {
+                await Task.Delay(HandOverPause, time);
+                return;
+            }
+
             await GrainFactory.GetPartition(_partition).Lead().WaitAsync(CallPatience, time);
         }
         catch (Exception e) when (e is not OutOfMemoryException)

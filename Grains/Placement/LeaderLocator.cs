@@ -72,6 +72,7 @@ internal sealed class LeaderLocator(
         if (office.LeaderEpoch >= 0)
         {
             chosen = Choose(office.ToState(), view.ActiveIds);
+            replicas = [.. office.Replicas.OrderBy(office.ToState().Adding.Contains)];
         }
         else if (await TryDescribeAsync(partition) is { } assigned)
         {

@@ -75,6 +75,15 @@ public sealed class ReassignmentStateTests
     }
 
     [Fact]
+    public void An_unclean_election_falls_on_a_replica_that_was_there_before()
+    {
+        var state = Reassignment.Begin(s_start, [4, 1, 2]) with { Isr = [1] };
+        Assert.Null(LeaderElection.Choose(state, new HashSet<int> { 2, 4 }, new HashSet<int>(), uncleanAllowed: false));
+        Assert.Equal(2, LeaderElection.Choose(state, new HashSet<int> { 2, 4 }, new HashSet<int>(), uncleanAllowed: true)!.Leader);
+        Assert.Equal(4, LeaderElection.Choose(state, new HashSet<int> { 4 }, new HashSet<int>(), uncleanAllowed: true)!.Leader);
+    }
+
+    [Fact]
     public void Another_order_is_a_reassignment_that_is_over_at_once()
     {
         var ended = Reassignment.Complete(Reassignment.Begin(s_start, [3, 1, 2]), 2)!;
