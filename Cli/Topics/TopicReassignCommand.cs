@@ -29,7 +29,9 @@ internal static class TopicReassignCommand
         };
         return app.Handle(command, async (run, cancellationToken) =>
         {
-            var (number, nodes, count) = ((int?)run.Value(partition), run.Value(replicas), (int?)run.Value(factor));
+            // An array that was not given is an empty one.
+            var nodes = run.Value(replicas) is { Length: > 0 } given ? given : null;
+            var (number, count) = ((int?)run.Value(partition), (int?)run.Value(factor));
             var ways = (nodes is null ? 0 : 1) + (count is null ? 0 : 1) + (run.Value(cancel) ? 1 : 0);
             if (ways != 1 || (nodes is not null && number is null) || (count is not null && number is not null))
                 throw new UsageException("Give --partition with --replicas, or --replication-factor, or --cancel.");

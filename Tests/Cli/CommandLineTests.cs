@@ -15,7 +15,7 @@ public sealed class CommandLineTests
     [InlineData("topic create x --partitons 3", "Unknown option '--partitons'. Did you mean '--partitions'? Try `orleanslog topic create --help`.")]
     [InlineData("topic lst", "Unknown command 'lst'. Did you mean 'list'?")]
     [InlineData("topc list", "Unknown command 'topc'. Did you mean 'topic'?")]
-    [InlineData("topic", "'topic' needs a command: create, list, describe, alter, delete, delete-records.")]
+    [InlineData("topic", "'topic' needs a command: create, list, describe, alter, reassign, delete, delete-records.")]
     [InlineData("", "'orleanslog' needs a command: topic, produce, consume, group, cluster, perf.")]
     [InlineData("topic create", "<name> is missing.")]
     [InlineData("topic create x y", "Unexpected argument 'y'.")]
