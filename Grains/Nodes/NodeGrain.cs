@@ -24,6 +24,13 @@ internal sealed class NodeGrain(NodeReplicas replicas, LeaderHints hints) : Grai
         Task.FromResult(replicas.FindLeader(partition) is { IsClosed: false } leader ? leader.State.LeaderEpoch : -1);
 
     /// <inheritdoc/>
+    public Task<HeldOffice[]> DescribeOffices(TopicPartition[] partitions)
+    {
+        ArgumentNullException.ThrowIfNull(partitions);
+        return Task.FromResult(Array.ConvertAll(partitions, replicas.FindOffice));
+    }
+
+    /// <inheritdoc/>
     public Task NoteLeaders(int nodeId, IReadOnlyList<Leadership> leaderships)
     {
         ArgumentNullException.ThrowIfNull(leaderships);
