@@ -101,6 +101,8 @@ public enum ErrorCode : short
     NonEmptyGroup = 68,
     /// <summary>There is no such group.</summary>
     GroupIdNotFound = 69,
+    /// <summary>There is no such fetch session.</summary>
+    FetchSessionIdNotFound = 70,
     /// <summary>The leader has no listener for Kafka clients.</summary>
     ListenerNotFound = 72,
     /// <summary>The leader epoch in the request is older than the partition's.</summary>

@@ -86,25 +86,32 @@ internal sealed partial class PartitionGrain(
         var leader = (await OpenAsync()).Leader;
         var outcome = await Task.Run(() => ReadAsync(leader, request, cancellationToken), cancellationToken);
         var length = outcome.Records.Length;
+        if (request.MayBeEmpty && length > request.MaxBytes)
+        {
+            outcome.Records.Dispose();
+            return new FetchResponse(
+                RecordBytes.Empty, outcome.HighWatermark, outcome.LastStableOffset, outcome.LogStartOffset, outcome.LeaderEpoch);
+        }
+
         var records = outcome.Records.Detach() is { } rented ? RecordBytes.Own(rented, length) : RecordBytes.Empty;
         return new FetchResponse(
             records, outcome.HighWatermark, outcome.LastStableOffset, outcome.LogStartOffset, outcome.LeaderEpoch);
     }
 
     /// <inheritdoc/>
-    public async Task<OffsetAndTimestamp> ListOffsets(long timestamp)
+    public async Task<OffsetAndTimestamp> ListOffsets(long timestamp, bool readCommitted = false, int currentLeaderEpoch = -1)
     {
         var leader = (await OpenAsync()).Leader;
-        var found = await Task.Run(() => leader.ListOffsets(timestamp));
+        var found = await Task.Run(() => leader.ListOffsets(timestamp, readCommitted, currentLeaderEpoch));
         return found is { } at
             ? new OffsetAndTimestamp(at.Offset, at.TimestampMs, leader.State.LeaderEpoch)
             : new OffsetAndTimestamp(-1, -1, -1);
     }
 
     /// <inheritdoc/>
-    public async Task<EpochEndOffset> OffsetForLeaderEpoch(int leaderEpoch)
+    public async Task<EpochEndOffset> OffsetForLeaderEpoch(int leaderEpoch, int currentLeaderEpoch = -1)
     {
-        var end = (await OpenAsync()).Leader.OffsetForLeaderEpoch(leaderEpoch);
+        var end = (await OpenAsync()).Leader.OffsetForLeaderEpoch(leaderEpoch, currentLeaderEpoch);
         return new EpochEndOffset(end.Epoch, end.EndOffset);
     }
 

@@ -17,7 +17,13 @@ internal sealed class ApiTable
     public static ApiTable Create() => new(
     [
         new ApiVersionsApi(),
+        new ProduceApi(),
+        new FetchApi(),
+        new ListOffsetsApi(),
         new MetadataApi(),
+        new DeleteRecordsApi(),
+        new InitProducerIdApi(),
+        new OffsetForLeaderEpochApi(),
     ]);
 
     /// <summary>In the order of their keys.</summary>

@@ -3,6 +3,7 @@ using System.Buffers.Binary;
 using System.Runtime.InteropServices;
 using System.Text;
 using OrleansLog.Grains.Interfaces;
+using OrleansLog.Kafka.Server;
 
 namespace OrleansLog.Kafka.Protocol;
 
@@ -18,15 +19,14 @@ internal sealed class KafkaWriter : IDisposable
     private byte[] _buffer = ArrayPool<byte>.Shared.Rent(FirstBufferBytes);
     private int _length = SizePrefixBytes;
     private int _recordBytes;
+    private ByteBudget? _budget;
+    private long _charged;
 
     /// <summary>Whether lengths are compact and tagged fields follow.</summary>
     public bool IsFlexible { get; set; }
 
     /// <summary>All bytes so far, the size prefix included.</summary>
     public int Length => checked(_length + _recordBytes);
-
-    /// <summary>Where the next field of this writer's own is written.</summary>
-    public int Position => _length;
 
     /// <summary>Writes a boolean.</summary>
     public void WriteBoolean(bool value) => Take(1)[0] = value ? (byte)1 : (byte)0;
@@ -112,6 +112,12 @@ internal sealed class KafkaWriter : IDisposable
         else WriteInt32(records.Length);
         if (records.Length == 0) return;
         _recordBytes = checked(_recordBytes + records.Length);
+        if (_budget is not null && _recordBytes > _charged)
+        {
+            _budget.Add(_recordBytes - _charged);
+            _charged = _recordBytes;
+        }
+
         (_records ??= []).Add((_length, records));
     }
 
@@ -121,14 +127,17 @@ internal sealed class KafkaWriter : IDisposable
         if (IsFlexible) WriteVarUInt(0);
     }
 
-    /// <summary>Writes an int32 at a place that was written before.</summary>
-    public void PatchInt32(int position, int value) =>
-        BinaryPrimitives.WriteInt32BigEndian(_buffer.AsSpan(position, 4), value);
+    /// <summary>Has bytes that were let into a budget for this response count as its own, and as many more as its records have.</summary>
+    public void Charge(ByteBudget budget, long bytes)
+    {
+        _budget = budget;
+        _charged = bytes;
+    }
 
     /// <summary>The whole frame, its size in front, in the pieces it is sent in. Valid until this is disposed of.</summary>
     public IReadOnlyList<ReadOnlyMemory<byte>> Seal()
     {
-        PatchInt32(0, Length - SizePrefixBytes);
+        BinaryPrimitives.WriteInt32BigEndian(_buffer, Length - SizePrefixBytes);
         if (_records is null) return [_buffer.AsMemory(0, _length)];
         var pieces = new List<ReadOnlyMemory<byte>>(_records.Count * 2 + 1);
         var sent = 0;
@@ -150,6 +159,7 @@ internal sealed class KafkaWriter : IDisposable
         ArrayPool<byte>.Shared.Return(_buffer);
         _buffer = [];
         _length = 0;
+        _budget?.Leave(_charged);
         if (_records is null) return;
         foreach (ref readonly var piece in CollectionsMarshal.AsSpan(_records)) piece.Records.Dispose();
         _records = null;

@@ -95,7 +95,9 @@ internal sealed partial class KafkaConnection : IDisposable
                 await _inFlight.EnterAsync(frame.Length, ending.Token).ConfigureAwait(false);
                 if (request.Api.IsPipelined)
                 {
+                    // All before it are of its kind, or have been answered: nobody begins another before them.
                     _begun.Writer.TryWrite((request, Begin(request)));
+                    await request.Ordered.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
                     continue;
                 }
 

@@ -77,6 +77,12 @@ internal sealed class RequestContext : IDisposable
     /// <summary>Set by a handler whose request is not answered (<c>acks=0</c>).</summary>
     public bool HasNoResponse { get; set; }
 
+    /// <summary>
+    /// Set, before it returns, by a handler of pipelined requests that could not do at once what has to be in the order of the
+    /// requests: the next one is begun when this has ended, one way or the other.
+    /// </summary>
+    public Task Ordered { get; set; } = Task.CompletedTask;
+
     /// <summary>Set by a handler when the connection is to be closed, with the reason.</summary>
     public string? CloseReason { get; set; }
 
