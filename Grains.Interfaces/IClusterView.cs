@@ -17,6 +17,12 @@ public interface IClusterView
     /// <summary>The nodes that run and have a Kafka listener, ordered by id.</summary>
     IReadOnlyList<KafkaBroker> Brokers { get; }
 
+    /// <summary>Settings of this node by Kafka's names, for people to look at.</summary>
+    IReadOnlyDictionary<string, string> Settings { get; }
+
+    /// <summary>What this node keeps on its disk. It looks there.</summary>
+    NodeStorage DescribeStorage();
+
     /// <summary>Whether this node is in office for the partition at the moment.</summary>
     bool Leads(TopicPartition partition);
 

@@ -48,6 +48,7 @@ public static class OrleansLogSiloBuilderExtensions
         services.AddSingleton<PartitionOpener>();
         services.AddSingleton<ProduceBudget>();
         services.AddSingleton<OfficeCache>();
+        services.AddSingleton<NodeStorageView>();
         services.AddSingleton<IClusterView, ClusterView>();
         services.AddSingleton<SiloStopping>();
         services.AddSingleton<ILifecycleParticipant<ISiloLifecycle>>(provider => provider.GetRequiredService<SiloStopping>());

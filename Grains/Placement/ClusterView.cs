@@ -17,6 +17,7 @@ internal sealed class ClusterView(
     LeaderHints hints,
     OfficeCache offices,
     TopicCopies copies,
+    Hosting.NodeStorageView storage,
     IGrainFactory grains,
     TimeProvider time) : IClusterView
 {
@@ -32,6 +33,12 @@ internal sealed class ClusterView(
 
     /// <inheritdoc/>
     public IReadOnlyList<KafkaBroker> Brokers => nodes.Current.Brokers;
+
+    /// <inheritdoc/>
+    public IReadOnlyDictionary<string, string> Settings => storage.Settings;
+
+    /// <inheritdoc/>
+    public NodeStorage DescribeStorage() => storage.Describe();
 
     /// <inheritdoc/>
     public bool Leads(TopicPartition partition) => replicas.FindLeader(partition) is { IsClosed: false };

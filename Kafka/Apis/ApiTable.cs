@@ -21,9 +21,19 @@ internal sealed class ApiTable
         new FetchApi(),
         new ListOffsetsApi(),
         new MetadataApi(),
+        new CreateTopicsApi(),
+        new DeleteTopicsApi(),
         new DeleteRecordsApi(),
         new InitProducerIdApi(),
         new OffsetForLeaderEpochApi(),
+        new DescribeConfigsApi(),
+        new AlterConfigsApi(),
+        new DescribeLogDirsApi(),
+        new CreatePartitionsApi(),
+        new ElectLeadersApi(),
+        new IncrementalAlterConfigsApi(),
+        new DescribeClusterApi(),
+        new DescribeTopicPartitionsApi(),
     ]);
 
     /// <summary>In the order of their keys.</summary>
