@@ -26,6 +26,9 @@ public interface IClusterView
     /// <summary>Whether this node is in office for the partition at the moment.</summary>
     bool Leads(TopicPartition partition);
 
+    /// <summary>The leader of the partition when it is in office on this node; otherwise null.</summary>
+    ILocalLeader? FindLocal(TopicPartition partition);
+
     /// <summary>The node that leads a partition or, while nobody does, is to; -1 when none that could runs.</summary>
     /// <exception cref="OrleansLogException">UnknownTopicOrPartition; KafkaStorageError: who leads cannot be read.</exception>
     Task<int> FindLeaderAsync(TopicPartition partition);

@@ -47,6 +47,7 @@ public static class OrleansLogSiloBuilderExtensions
         services.AddSingleton<OpenLogs>();
         services.AddSingleton<PartitionOpener>();
         services.AddSingleton<ProduceBudget>();
+        services.AddSingleton<LeaderCalls>();
         services.AddSingleton<OfficeCache>();
         services.AddSingleton<NodeStorageView>();
         services.AddSingleton<IClusterView, ClusterView>();

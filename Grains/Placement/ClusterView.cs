@@ -18,6 +18,7 @@ internal sealed class ClusterView(
     OfficeCache offices,
     TopicCopies copies,
     Hosting.NodeStorageView storage,
+    Partitions.LeaderCalls calls,
     IGrainFactory grains,
     TimeProvider time) : IClusterView
 {
@@ -42,6 +43,10 @@ internal sealed class ClusterView(
 
     /// <inheritdoc/>
     public bool Leads(TopicPartition partition) => replicas.FindLeader(partition) is { IsClosed: false };
+
+    /// <inheritdoc/>
+    public ILocalLeader? FindLocal(TopicPartition partition) =>
+        replicas.FindLeader(partition) is { IsClosed: false } leader ? calls.Of(leader) : null;
 
     /// <inheritdoc/>
     public async Task<int> FindLeaderAsync(TopicPartition partition)

@@ -1,4 +1,5 @@
 using OrleansLog.Grains.Interfaces;
+using OrleansLog.Records;
 
 namespace OrleansLog.Kafka.Apis;
 
@@ -89,8 +90,15 @@ internal sealed class FetchSession(RequestContext context, List<FetchPart> parts
         try
         {
             var request = part.Ask(limit, minBytes, maxWaitMs, mayBeEmpty);
+            if (context.Cluster.FindLocal(part.Partition) is { } local)
+                return new Answer<FetchResponse>(ErrorCode.None, null, await local.FetchAsync(request, cancellationToken).ConfigureAwait(false));
             return await PartitionCalls.CallAsync(
                 context, part.Partition, leader => leader.Fetch(request, cancellationToken)).ConfigureAwait(false);
+        }
+        catch (OrleansLogException e)
+        {
+            var (error, message) = PartitionCalls.Explain(e)!.Value;
+            return new Answer<FetchResponse>(error, message, null);
         }
         catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested && !context.Aborted.IsCancellationRequested)
         {

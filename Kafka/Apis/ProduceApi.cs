@@ -95,18 +95,12 @@ internal sealed class ProduceApi() : KafkaApi(ApiKey.Produce, minVersion: 0, max
                 continue;
             }
 
-            // Begun in the order of the requests. Whether a partition is led here may have to be looked up first, for which the
-            // requests that follow wait.
+            // A leader on this node appends at once, and so in the order of the requests. For another, which takes office with the
+            // call or is elsewhere, the requests that follow wait.
             var produce = new ProduceRequest(RecordBytes.Borrow(part.Records), acks, timeoutMs);
-            if (context.Cluster.Leads(part.Partition))
-            {
-                part.Outcome = ProduceAsync(context, part.Partition, produce, begun: null);
-                continue;
-            }
-
-            var begun = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-            ordered = ordered is null ? begun.Task : Task.WhenAll(ordered, begun.Task);
-            part.Outcome = ProduceAsync(context, part.Partition, produce, begun);
+            var local = context.Cluster.FindLocal(part.Partition);
+            part.Outcome = ProduceAsync(context, part.Partition, produce, local);
+            if (local is null) ordered = ordered is null ? part.Outcome : Task.WhenAll(ordered, part.Outcome);
         }
 
         if (ordered is not null) context.Ordered = ordered;
@@ -116,13 +110,21 @@ internal sealed class ProduceApi() : KafkaApi(ApiKey.Produce, minVersion: 0, max
     }
 
     private static async Task<Answer<ProduceResponse>> ProduceAsync(
-        RequestContext context, TopicPartition partition, ProduceRequest request, TaskCompletionSource? begun)
+        RequestContext context, TopicPartition partition, ProduceRequest request, ILocalLeader? local)
     {
         try
         {
-            if (begun is not null) await PartitionCalls.RequireHereAsync(context, partition).ConfigureAwait(false);
-            var produced = context.Grains.GetPartition(partition).Produce(request);
-            begun?.TrySetResult();
+            Task<ProduceResponse> produced;
+            if (local is null)
+            {
+                await PartitionCalls.RequireHereAsync(context, partition).ConfigureAwait(false);
+                produced = context.Grains.GetPartition(partition).Produce(request);
+            }
+            else
+            {
+                produced = local.ProduceAsync(request);
+            }
+
             return new Answer<ProduceResponse>(ErrorCode.None, null, await produced.ConfigureAwait(false));
         }
         catch (OrleansLogException e)
@@ -136,10 +138,6 @@ internal sealed class ProduceApi() : KafkaApi(ApiKey.Produce, minVersion: 0, max
             context.AbandonFrame();
             if (PartitionCalls.Explain(e) is not var (error, message)) throw;
             return new Answer<ProduceResponse>(error, message, null);
-        }
-        finally
-        {
-            begun?.TrySetResult();
         }
     }
 

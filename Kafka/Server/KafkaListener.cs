@@ -26,12 +26,16 @@ internal sealed partial class KafkaListener(
     private static readonly TimeSpan StopPatience = TimeSpan.FromSeconds(2);
     private readonly ConcurrentDictionary<KafkaConnection, Task> _connections = new();
     private readonly CancellationTokenSource _stopping = new();
+    private readonly ByteBudget _budget = new(options.Value.MaxBufferedBytes);
     private Socket? _socket;
     private Task _accepting = Task.CompletedTask;
     private Task _sweeping = Task.CompletedTask;
 
     /// <summary>How many clients are connected.</summary>
     public int ConnectionCount => _connections.Count;
+
+    /// <summary>Bytes of requests and responses in memory.</summary>
+    public long BufferedBytes => _budget.Used;
 
     /// <inheritdoc/>
     public void Participate(ISiloLifecycle observer)
@@ -79,7 +83,7 @@ internal sealed partial class KafkaListener(
 
         _socket = socket;
         var services = new KafkaServices(
-            grains, cluster, options.Value, ApiTable.Create(), new ByteBudget(options.Value.MaxBufferedBytes), time);
+            grains, cluster, options.Value, ApiTable.Create(), _budget, time);
         _accepting = Task.Run(() => AcceptAsync(socket, services), CancellationToken.None);
         _sweeping = Task.Run(SweepAsync, CancellationToken.None);
         return Task.CompletedTask;
