@@ -1,4 +1,3 @@
-using Microsoft.Extensions.DependencyInjection;
 using OrleansLog.Grains.Interfaces;
 using OrleansLog.Kafka;
 using OrleansLog.Kafka.Server;
