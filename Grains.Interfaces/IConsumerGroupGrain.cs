@@ -2,7 +2,10 @@ using Orleans.Concurrency;
 
 namespace OrleansLog.Grains.Interfaces;
 
-/// <summary>The coordinator of a consumer group (key: the group id).</summary>
+/// <summary>
+/// The coordinator of a consumer group (key: the group id). A group is of one protocol as long as it has members: that of KIP-848
+/// (<see cref="Heartbeat"/>), or the classic one, in which one of the members shares out the partitions.
+/// </summary>
 [Alias("OrleansLog.IConsumerGroupGrain")]
 public interface IConsumerGroupGrain : IGrainWithStringKey
 {
@@ -14,6 +17,26 @@ public interface IConsumerGroupGrain : IGrainWithStringKey
     /// FencedInstanceId, UnsupportedAssignor, InvalidRegularExpression, GroupMaxSizeReached, InvalidRequest, ...</exception>
     [AlwaysInterleave, Alias("Heartbeat")]
     Task<GroupHeartbeatResponse> Heartbeat(GroupHeartbeatRequest request);
+
+    /// <summary>Joins the next generation of a classic group; answers when it begins, which may take as long as the slowest member's
+    /// rebalance timeout.</summary>
+    [AlwaysInterleave, Alias("JoinClassic"), ResponseTimeout("2.00:00:00")]
+    Task<ClassicJoinResponse> JoinClassic(ClassicJoinRequest request);
+
+    /// <summary>Fetches what the member is to own; the leader of the generation brings it for all. Answers when it has.</summary>
+    [AlwaysInterleave, Alias("SyncClassic"), ResponseTimeout("2.00:00:00")]
+    Task<ClassicSyncResponse> SyncClassic(ClassicSyncRequest request);
+
+    /// <summary>Says that a member of a classic group is there.</summary>
+    /// <returns>None, RebalanceInProgress when it has to join again, UnknownMemberId, IllegalGeneration,
+    /// FencedInstanceId.</returns>
+    [AlwaysInterleave, Alias("HeartbeatClassic")]
+    Task<Records.ErrorCode> HeartbeatClassic(string memberId, string? instanceId, int generation);
+
+    /// <summary>Takes members out of a classic group.</summary>
+    /// <returns>The fate of each: None, UnknownMemberId, FencedInstanceId.</returns>
+    [AlwaysInterleave, Alias("LeaveClassic")]
+    Task<IReadOnlyList<Records.ErrorCode>> LeaveClassic(IReadOnlyList<ClassicLeavingMember> members);
 
     /// <summary>Commits offsets: appended to the internal topic and durable when this returns.</summary>
     /// <exception cref="Records.OrleansLogException">UnknownMemberId, StaleMemberEpoch, IllegalGeneration, ...: nothing was

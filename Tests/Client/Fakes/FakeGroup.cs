@@ -150,6 +150,16 @@ internal sealed class FakeGroup : IConsumerGroupGrain
         }
     }
 
+    public Task<ClassicJoinResponse> JoinClassic(ClassicJoinRequest request) => throw new NotSupportedException();
+
+    public Task<ClassicSyncResponse> SyncClassic(ClassicSyncRequest request) => throw new NotSupportedException();
+
+    public Task<ErrorCode> HeartbeatClassic(string memberId, string? instanceId, int generation) =>
+        throw new NotSupportedException();
+
+    public Task<IReadOnlyList<ErrorCode>> LeaveClassic(IReadOnlyList<ClassicLeavingMember> members) =>
+        throw new NotSupportedException();
+
     public Task<GroupDescription> Describe()
     {
         lock (_gate)

@@ -25,7 +25,7 @@ public sealed class GroupRecordTests
             "0001" + "0000000000000102" + "0000" + "00000000000003E8" + "00000000000007D0"
         },
         { new OffsetRecord("g", "logs", 7, null), "0001" + "000167" + "00046C6F6773" + "00000007", null },
-        { new ClassicGroupRecord("g", true), "0002" + "000167", null },
+        { new ClassicGroupRecord("g", null), "0002" + "000167", null },
         { new GroupEpochRecord("g", 9), "0003" + "000167", "0000" + "00000009" + "00" },
         { new GroupEpochRecord("g", null), "0003" + "000167", null },
         {
