@@ -45,8 +45,14 @@ public interface IConsumerGroupGrain : IGrainWithStringKey
     Task<IReadOnlyList<OffsetCommitResult>> CommitOffsets(OffsetCommitRequest request);
 
     /// <summary>The committed offsets of the partitions asked for, or of all when null; a partition without one is absent.</summary>
+    /// <param name="partitions">Which; null for all.</param>
+    /// <param name="memberId">The member of KIP-848 who asks; null or empty when nobody has to be checked.</param>
+    /// <param name="memberEpoch">Its epoch; -1 when nobody has to be checked.</param>
+    /// <exception cref="Records.OrleansLogException">UnknownMemberId, StaleMemberEpoch: the member may read from these offsets no
+    /// more.</exception>
     [AlwaysInterleave, Alias("FetchOffsets")]
-    Task<IReadOnlyList<CommittedOffset>> FetchOffsets(IReadOnlyList<Records.TopicPartition>? partitions);
+    Task<IReadOnlyList<CommittedOffset>> FetchOffsets(
+        IReadOnlyList<Records.TopicPartition>? partitions, string? memberId = null, int memberEpoch = -1);
 
     /// <summary>The group's state, members and assignments; state <c>Dead</c> when there is no such group.</summary>
     [AlwaysInterleave, Alias("Describe")]

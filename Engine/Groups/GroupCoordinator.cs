@@ -167,6 +167,17 @@ public sealed partial class GroupCoordinator
         return found;
     }
 
+    /// <summary>Refuses a member that is not, or no longer, in the epoch it says.</summary>
+    /// <exception cref="OrleansLogException">UnknownMemberId, StaleMemberEpoch.</exception>
+    public void CheckMember(string memberId, int memberEpoch)
+    {
+        var member = _membership.Identify(memberId, null);
+        if (member.Current.Epoch == memberEpoch) return;
+        throw new OrleansLogException(
+            ErrorCode.StaleMemberEpoch,
+            $"Member '{memberId}' of group '{_group.GroupId}' comes with epoch {memberEpoch}, but is in epoch {member.Current.Epoch}.");
+    }
+
     /// <summary>Deletes committed offsets of partitions that no member subscribes to.</summary>
     /// <exception cref="OrleansLogException">GroupIdNotFound, GroupSubscribedToTopic: nothing is deleted.</exception>
     public GroupResult<bool> DeleteOffsets(IReadOnlyList<TopicPartition> partitions)

@@ -34,6 +34,7 @@ internal sealed class ApiTable
         new IncrementalAlterConfigsApi(),
         new DescribeClusterApi(),
         new DescribeTopicPartitionsApi(),
+        .. GroupApis.Create(),
     ]);
 
     /// <summary>In the order of their keys.</summary>

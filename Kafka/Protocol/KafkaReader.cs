@@ -128,6 +128,16 @@ internal ref struct KafkaReader
         return values;
     }
 
+    /// <summary>Reads an array of strings or null.</summary>
+    public string[]? ReadNullableStringArray(string field)
+    {
+        var length = ReadNullableArrayLength(field);
+        if (length < 0) return null;
+        var values = new string[length];
+        for (var i = 0; i < values.Length; i++) values[i] = ReadString(field);
+        return values;
+    }
+
     /// <summary>Skips the tagged fields of a flexible version; does nothing in another.</summary>
     public void SkipTaggedFields()
     {

@@ -139,7 +139,8 @@ internal sealed class FakeGroup : IConsumerGroupGrain
         }
     }
 
-    public async Task<IReadOnlyList<CommittedOffset>> FetchOffsets(IReadOnlyList<TopicPartition>? partitions)
+    public async Task<IReadOnlyList<CommittedOffset>> FetchOffsets(
+        IReadOnlyList<TopicPartition>? partitions, string? memberId = null, int memberEpoch = -1)
     {
         if (_fetchHeld is { } held) await held.Task;
         lock (_gate)
