@@ -53,8 +53,29 @@ public sealed partial class GroupCoordinator
     /// <summary>Answers all who wait for others with <paramref name="error"/>: this coordinator is given up.</summary>
     public void Abandon(ErrorCode error) => _classic.Abandon(error);
 
-    private GroupSnapshot DescribeClassic() =>
-        new(_group.GroupId, _classic.Group.State, _classic.Group.Generation, "", []) { Classic = _classic.Describe() };
+    private GroupSnapshot DescribeClassic()
+    {
+        var (group, classic) = (_classic.Group, _classic.Describe());
+        // Of consumers it can be told what they own, as of those of the other protocol.
+        var members = classic.ProtocolType == ConsumerProtocol.Type ? classic.Members.Select(Describe) : [];
+        return new GroupSnapshot(
+            _group.GroupId, group.State, group.Generation, classic.Protocol,
+            [.. members.OrderBy(member => member.MemberId, StringComparer.Ordinal)])
+        {
+            AssignmentEpoch = group.Generation,
+            Classic = classic,
+        };
+
+        MemberSnapshot Describe(ClassicMemberSnapshot member)
+        {
+            var topics = new SortedSet<string>(StringComparer.Ordinal);
+            ConsumerProtocol.TryReadTopics(member.Metadata, topics);
+            var owned = ConsumerProtocol.ReadAssignment(member.Assignment);
+            var metadata = new MemberMetadata(
+                member.InstanceId, null, member.ClientId, member.ClientHost, [.. topics], null, 0, classic.Protocol);
+            return new MemberSnapshot(member.MemberId, metadata, group.Generation, MemberState.Stable, owned, owned);
+        }
+    }
 
     private void CheckNotClassic()
     {

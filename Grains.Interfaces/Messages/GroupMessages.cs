@@ -84,7 +84,7 @@ public sealed record OffsetCommitResult(
 /// CompletingRebalance of a classic group.</param>
 /// <param name="GroupEpoch">Its epoch (generation).</param>
 /// <param name="Assignor">The assignor in use.</param>
-/// <param name="Members">Its members, ordered by id; empty for a classic group, which has them in
+/// <param name="Members">Its members, ordered by id; of a classic group only if it is one of consumers, all others are in
 /// <paramref name="Classic"/>.</param>
 /// <param name="AssignmentEpoch">The epoch that the target assignment was made for.</param>
 /// <param name="Classic">What it is as a classic group; null for others.</param>

@@ -1,4 +1,5 @@
 using OrleansLog.Engine.Groups;
+using OrleansLog.Engine.Groups.Classic;
 using OrleansLog.Engine.Groups.Log;
 using OrleansLog.Records;
 using Xunit;
@@ -330,6 +331,20 @@ public sealed class ClassicGroupTests
         _group.Bench.Keep(_group.Coordinator.Delete());
         _group.Bench.Restart();
         Assert.False(_group.Coordinator.Exists);
+    }
+
+    [Fact]
+    public void What_consumers_own_is_told_by_name()
+    {
+        var member = _group.Join().Response!;
+        byte[] assignment = [0, 1, 0, 0, 0, 1, 0, 4, .. "logs"u8, 0, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0, 3, 255, 255, 255, 255];
+        _group.Bench.Keep(_group.Coordinator.Sync(new ClassicSync(
+            member.MemberId, null, 1, [KeyValuePair.Create(member.MemberId, assignment)])));
+
+        var described = Assert.Single(_group.Group.Members);
+        Assert.Equal(("logs", 1), (Assert.Single(described.Metadata.SubscribedTopics), described.Epoch));
+        Assert.Equal([new TopicPartition("logs", 0), new TopicPartition("logs", 3)], described.Assignment);
+        for (var length = 0; length < assignment.Length; length++) ConsumerProtocol.ReadAssignment(assignment.AsSpan(0, length));
     }
 
     [Fact]

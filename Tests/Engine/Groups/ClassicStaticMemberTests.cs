@@ -1,4 +1,3 @@
-using OrleansLog.Engine.Groups;
 using Xunit;
 using static OrleansLog.Tests.Engine.Groups.ClassicBench;
 
