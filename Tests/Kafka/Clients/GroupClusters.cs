@@ -24,7 +24,7 @@ public sealed class GroupClusters : IAsyncLifetime
     public async Task<string> BootstrapAsync(int nodes, string? topic)
     {
         if (!_clusters.TryGetValue(nodes, out var entry)) _clusters.Add(nodes, entry = await StartAsync(nodes));
-        if (topic is not null) await entry.Cluster.CreateTopicAsync(topic, partitions: 4);
+        if (topic is not null) await entry.Cluster.CreateTopicAsync(topic, partitions: 4, replicas: (short)nodes);
         return string.Create(CultureInfo.InvariantCulture, $"127.0.0.1:{entry.Port}");
     }
 
