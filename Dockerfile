@@ -14,8 +14,8 @@ RUN mkdir /data && chown "$APP_UID" /data
 USER $APP_UID
 VOLUME /data
 ENV OrleansLog__DataDirectory=/data
-# 30000: clients; 11111: other silos
-EXPOSE 30000 11111
+# 30000: clients; 9092: Kafka clients; 11111: other silos
+EXPOSE 30000 9092 11111
 # An orderly stop takes a while: leaderships are handed over and logs closed (see stop_grace_period and
 # terminationGracePeriodSeconds).
 STOPSIGNAL SIGTERM

@@ -48,6 +48,7 @@ internal sealed class SiloProcess : IAsyncDisposable
                 "--OrleansLog:DataDirectory", dataDirectory,
                 "--OrleansLog:GatewayPort", gatewayPort.ToString(CultureInfo.InvariantCulture),
                 "--OrleansLog:SiloPort", FreePort().ToString(CultureInfo.InvariantCulture),
+                "--OrleansLog:Kafka:Port", FreePort().ToString(CultureInfo.InvariantCulture),
             },
         };
         foreach (var setting in settings) start.ArgumentList.Add(setting);

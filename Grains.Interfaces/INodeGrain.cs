@@ -19,6 +19,10 @@ public interface INodeGrain : IGrainWithIntegerKey
     [AlwaysInterleave, Alias("DescribeUsage")]
     Task<NodeUsage> DescribeUsage();
 
+    /// <summary>The offices that the node holds of those asked for, in their order; of epoch -1 where it holds none.</summary>
+    [AlwaysInterleave, Alias("DescribeOffices")]
+    Task<HeldOffice[]> DescribeOffices(TopicPartition[] partitions);
+
     /// <summary>Another node took office for these partitions, so that calls for them go there from now on. A hint only.</summary>
     [AlwaysInterleave, Alias("NoteLeaders")]
     Task NoteLeaders(int nodeId, IReadOnlyList<Leadership> leaderships);

@@ -22,13 +22,14 @@ public interface IPartitionGrain : IGrainWithStringKey
     Task<FetchResponse> Fetch(FetchRequest request, CancellationToken cancellationToken = default);
 
     /// <summary>Finds an offset by <paramref name="timestamp"/>: milliseconds since the Unix epoch, or one of
-    /// <see cref="OffsetSpec"/>.</summary>
+    /// <see cref="OffsetSpec"/>. The end is the last stable offset for those who read committed records only.</summary>
+    /// <exception cref="Records.OrleansLogException">InvalidRequest, FencedLeaderEpoch, UnknownLeaderEpoch, ...</exception>
     [AlwaysInterleave, Alias("ListOffsets")]
-    Task<OffsetAndTimestamp> ListOffsets(long timestamp);
+    Task<OffsetAndTimestamp> ListOffsets(long timestamp, bool readCommitted = false, int currentLeaderEpoch = -1);
 
     /// <summary>The end offset of the greatest leader epoch that is not above <paramref name="leaderEpoch"/>.</summary>
     [AlwaysInterleave, Alias("OffsetForLeaderEpoch")]
-    Task<EpochEndOffset> OffsetForLeaderEpoch(int leaderEpoch);
+    Task<EpochEndOffset> OffsetForLeaderEpoch(int leaderEpoch, int currentLeaderEpoch = -1);
 
     /// <summary>Deletes the records before <paramref name="beforeOffset"/> (-1: before the high watermark); returns the new log
     /// start offset.</summary>

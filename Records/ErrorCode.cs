@@ -101,6 +101,12 @@ public enum ErrorCode : short
     NonEmptyGroup = 68,
     /// <summary>There is no such group.</summary>
     GroupIdNotFound = 69,
+    /// <summary>There is no such fetch session.</summary>
+    FetchSessionIdNotFound = 70,
+    /// <summary>The leader has no listener for Kafka clients.</summary>
+    ListenerNotFound = 72,
+    /// <summary>The preferred leader does not run, or is not in sync.</summary>
+    PreferredLeaderNotAvailable = 80,
     /// <summary>The leader epoch in the request is older than the partition's.</summary>
     FencedLeaderEpoch = 74,
     /// <summary>The leader epoch in the request is newer than the partition's.</summary>
@@ -115,6 +121,8 @@ public enum ErrorCode : short
     GroupMaxSizeReached = 81,
     /// <summary>Another member with the same <c>group.instance.id</c> has replaced this one.</summary>
     FencedInstanceId = 82,
+    /// <summary>The partition is led as it is to be.</summary>
+    ElectionNotNeeded = 84,
     /// <summary>The partition is not being reassigned.</summary>
     NoReassignmentInProgress = 85,
     /// <summary>A member of the group is subscribed to the topic.</summary>
@@ -137,6 +145,8 @@ public enum ErrorCode : short
     UnsupportedAssignor = 112,
     /// <summary>The member epoch is behind: the member must learn its new epoch before it commits.</summary>
     StaleMemberEpoch = 113,
+    /// <summary>There are no endpoints of this type.</summary>
+    UnsupportedEndpointType = 115,
     /// <summary>The regular expression of a subscription is invalid.</summary>
     InvalidRegularExpression = 128,
 }

@@ -2,6 +2,8 @@ using System.Net;
 using System.Net.Sockets;
 using Orleans.Configuration;
 using OrleansLog.Grains;
+using OrleansLog.Grains.Interfaces;
+using OrleansLog.Kafka.Options;
 
 namespace OrleansLog.Silo;
 
@@ -10,7 +12,8 @@ namespace OrleansLog.Silo;
 /// <param name="Advertised">The address that clients and other silos reach it at.</param>
 /// <param name="GatewayPort">The port for clients.</param>
 /// <param name="SiloPort">The port for other silos.</param>
-internal sealed record SiloEndpoints(IPAddress Listen, IPAddress Advertised, int GatewayPort, int SiloPort)
+/// <param name="Kafka">Where Kafka clients are served; null when they are not.</param>
+internal sealed record SiloEndpoints(IPAddress Listen, IPAddress Advertised, int GatewayPort, int SiloPort, KafkaEndpoint? Kafka)
 {
     private const string Section = OrleansLogOptions.SectionName;
 
@@ -19,19 +22,33 @@ internal sealed record SiloEndpoints(IPAddress Listen, IPAddress Advertised, int
 
     /// <summary>Finds the addresses that the settings name.</summary>
     /// <exception cref="StartupException">A name has no address, or an address is none.</exception>
-    public static SiloEndpoints Resolve(SiloOptions ports, string advertisedHost)
+    public static SiloEndpoints Resolve(SiloOptions ports, KafkaOptions kafka, string advertisedHost)
     {
         var advertised = ResolveHost(advertisedHost);
-        var listen = ports.ListenAddress switch
-        {
-            null => IPAddress.IsLoopback(advertised) ? advertised : AnyOf(advertised.AddressFamily),
-            var text when IPAddress.TryParse(text, out var address) => address,
-            var text => throw new StartupException(
-                $"{Section}:{nameof(SiloOptions.ListenAddress)} is '{text}'; set it to an address of this machine, such as 127.0.0.1, "
-                + "or to 0.0.0.0 for all of them."),
-        };
-        return new SiloEndpoints(listen, advertised, ports.GatewayPort, ports.SiloPort);
+        var listen = ParseListen($"{Section}:{nameof(SiloOptions.ListenAddress)}", ports.ListenAddress)
+            ?? (IPAddress.IsLoopback(advertised) ? advertised : AnyOf(advertised.AddressFamily));
+        return new SiloEndpoints(
+            listen, advertised, ports.GatewayPort, ports.SiloPort, kafka.Enabled ? ResolveKafka(kafka, listen, advertisedHost) : null);
     }
+
+    /// <summary>
+    /// Kafka clients are told the name as it is written, and look it up themselves; but not localhost, where some would try IPv6
+    /// first.
+    /// </summary>
+    private static KafkaEndpoint ResolveKafka(KafkaOptions kafka, IPAddress listen, string advertisedHost) => new(
+        new IPEndPoint(
+            ParseListen($"{KafkaOptions.SectionName}:{nameof(KafkaOptions.ListenAddress)}", kafka.ListenAddress) ?? listen, kafka.Port),
+        kafka.AdvertisedHost
+            ?? (advertisedHost.Equals("localhost", StringComparison.OrdinalIgnoreCase) ? IPAddress.Loopback.ToString() : advertisedHost),
+        kafka.AdvertisedPort ?? kafka.Port);
+
+    private static IPAddress? ParseListen(string setting, string? text) => text switch
+    {
+        null => null,
+        _ when IPAddress.TryParse(text, out var address) => address,
+        _ => throw new StartupException(
+            $"{setting} is '{text}'; set it to an address of this machine, such as 127.0.0.1, or to 0.0.0.0 for all of them."),
+    };
 
     /// <summary>Tells Orleans.</summary>
     public void Apply(EndpointOptions endpoints)

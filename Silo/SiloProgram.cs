@@ -10,6 +10,7 @@ using Microsoft.Extensions.Options;
 using Orleans.Configuration;
 using OrleansLog.Grains;
 using OrleansLog.Grains.Hosting;
+using OrleansLog.Kafka;
 
 namespace OrleansLog.Silo;
 
@@ -66,6 +67,7 @@ internal static class SiloProgram
             if (log.Metadata.EffectiveProvider == MetadataStoreProvider.PostgreSql) silo.UsePostgresClustering();
             else silo.UseLocalhostClustering(primarySiloEndpoint: new IPEndPoint(endpoints.Advertised, endpoints.SiloPort));
             silo.Configure<EndpointOptions>(endpoints.Apply).AddOrleansLog();
+            if (endpoints.Kafka is { } kafka) silo.Services.AddOrleansLogKafka(kafka);
         });
         return builder.Build();
     }
@@ -95,9 +97,10 @@ internal static class SiloProgram
         var part = log.Metadata.EffectiveProvider == MetadataStoreProvider.PostgreSql
             ? string.Create(CultureInfo.InvariantCulture, $", as node {node.NodeId} of cluster {node.ClusterId}")
             : string.Empty;
+        var kafka = endpoints.Kafka is { Listen: var listen } ? $", Kafka clients on {listen}," : string.Empty;
         return string.Create(
             CultureInfo.InvariantCulture,
-            $"OrleansLog {version} serves clients on {endpoints.Gateway} and keeps its data in "
+            $"OrleansLog {version} serves clients on {endpoints.Gateway}{kafka} and keeps its data in "
             + $"{Path.GetFullPath(log.DataDirectory)}{part}");
     }
 }

@@ -4,6 +4,7 @@ using Microsoft.Extensions.Options;
 using OrleansLog.Engine.Groups;
 using OrleansLog.Grains;
 using OrleansLog.Grains.Options;
+using OrleansLog.Kafka.Options;
 
 namespace OrleansLog.Silo;
 
@@ -42,12 +43,12 @@ internal static class SiloSettings
         SettingNames.Check(
             settings.GetSection(Section),
             [typeof(OrleansLogOptions), typeof(SiloOptions)],
-            [KeyValuePair.Create("Groups", typeof(GroupOptions))]);
+            [KeyValuePair.Create("Groups", typeof(GroupOptions)), KeyValuePair.Create("Kafka", typeof(KafkaOptions))]);
         return settings;
     }
 
     /// <summary>Checks the values of all settings before anything is begun.</summary>
-    /// <exception cref="StartupException">A port is no port, both are the same, or a host has no address.</exception>
+    /// <exception cref="StartupException">A port is no port, two are the same, or a host has no address.</exception>
     /// <exception cref="OptionsValidationException">A setting of the log is out of its bounds.</exception>
     /// <exception cref="InvalidOperationException">A value is of the wrong type.</exception>
     public static (OrleansLogOptions Log, SiloEndpoints Endpoints) Check(IConfiguration settings)
@@ -61,14 +62,30 @@ internal static class SiloSettings
         settings.GetSection(Section).Bind(options);
         CheckPort(nameof(options.GatewayPort), options.GatewayPort);
         CheckPort(nameof(options.SiloPort), options.SiloPort);
-        if (options.GatewayPort == options.SiloPort)
-        {
-            throw new StartupException(
-                $"{Section}:{nameof(options.GatewayPort)} and {Section}:{nameof(options.SiloPort)} are both {options.SiloPort}; "
-                + "give them different ports.");
-        }
+        var kafka = new KafkaOptions();
+        settings.GetSection(KafkaOptions.SectionName).Bind(kafka);
+        if (new KafkaOptionsValidator().Validate(null, kafka) is { Failed: true } wrong)
+            throw new OptionsValidationException(KafkaOptions.SectionName, typeof(KafkaOptions), wrong.Failures);
+        CheckDifferent(
+        [
+            ($"{Section}:{nameof(options.GatewayPort)}", options.GatewayPort),
+            ($"{Section}:{nameof(options.SiloPort)}", options.SiloPort),
+            .. kafka.Enabled ? [($"{KafkaOptions.SectionName}:{nameof(kafka.Port)}", kafka.Port)] : Array.Empty<(string, int)>(),
+        ]);
+        return (log, SiloEndpoints.Resolve(options, kafka, log.AdvertisedHost));
+    }
 
-        return (log, SiloEndpoints.Resolve(options, log.AdvertisedHost));
+    private static void CheckDifferent(IReadOnlyList<(string Setting, int Port)> ports)
+    {
+        for (var i = 0; i < ports.Count; i++)
+        {
+            for (var j = i + 1; j < ports.Count; j++)
+            {
+                if (ports[i].Port != ports[j].Port) continue;
+                throw new StartupException(
+                    $"{ports[i].Setting} and {ports[j].Setting} are both {ports[i].Port}; give them different ports.");
+            }
+        }
     }
 
     private static void CheckPort(string name, int port)

@@ -1,4 +1,5 @@
 using System.Text;
+using OrleansLog.Engine.Groups.Classic;
 using OrleansLog.Engine.Groups.Log;
 using OrleansLog.Records;
 
@@ -6,12 +7,17 @@ namespace OrleansLog.Engine.Groups;
 
 /// <summary>Decides what offsets are committed, deleted and expired.</summary>
 internal sealed class CommittedOffsets(
-    ConsumerGroup group, Membership membership, Subscriptions subscriptions, GroupOptions options)
+    ConsumerGroup group, Membership membership, ClassicCoordinator classic, Subscriptions subscriptions, GroupOptions options)
 {
+    /// <summary>Since when the group has had no members, milliseconds since the Unix epoch; -1 when it has some, or never had
+    /// any.</summary>
+    public long EmptySinceMs => group.Members.Count > 0 || classic.IsActive ? -1
+        : Math.Max(group.EpochTimestampMs, classic.Group.StateTimestampMs);
+
     /// <summary>Commits what can be committed.</summary>
     /// <returns>The fate of each offset, in the order of the request.</returns>
-    /// <exception cref="OrleansLogException">UnknownMemberId, FencedInstanceId, StaleMemberEpoch: nothing is
-    /// committed.</exception>
+    /// <exception cref="OrleansLogException">UnknownMemberId, FencedInstanceId, StaleMemberEpoch; of a classic group
+    /// IllegalGeneration, RebalanceInProgress: nothing is committed.</exception>
     public IReadOnlyList<ErrorCode> Commit(GroupOffsetCommit commit, GroupChange change)
     {
         var member = CheckMember(commit);
@@ -56,11 +62,11 @@ internal sealed class CommittedOffsets(
     /// </summary>
     public void Expire(GroupChange change)
     {
-        var emptySinceMs = group.Members.Count == 0 ? group.EpochTimestampMs : -1;
+        var emptySinceMs = EmptySinceMs;
         var subscribed = group.SubscribedTopics.Select(topic => topic.Name).ToHashSet(StringComparer.Ordinal);
         foreach (var (partition, offset) in group.Offsets.ToList())
         {
-            if (group.Members.Count > 0 && (subscribed.Contains(partition.Topic) || IsSubscribed(partition.Topic))) continue;
+            if ((group.Members.Count > 0 && subscribed.Contains(partition.Topic)) || IsSubscribed(partition.Topic)) continue;
             var expiresMs = offset.ExpireTimestampMs >= 0
                 ? offset.ExpireTimestampMs
                 : Math.Max(offset.CommitTimestampMs, emptySinceMs) + (long)options.OffsetsRetention.TotalMilliseconds;
@@ -81,6 +87,12 @@ internal sealed class CommittedOffsets(
 
     private GroupMember? CheckMember(GroupOffsetCommit commit)
     {
+        if (classic.Group.Members.Count > 0)
+        {
+            CheckClassicMember(commit);
+            return null;
+        }
+
         if (commit.MemberEpoch < 0 && commit.MemberId.Length == 0)
         {
             if (group.Members.Count == 0) return null;
@@ -101,6 +113,16 @@ internal sealed class CommittedOffsets(
         throw new OrleansLogException(
             ErrorCode.StaleMemberEpoch,
             $"Member '{member.Id}' of group '{group.GroupId}' commits with epoch {commit.MemberEpoch}, but is in epoch {member.Current.Epoch}.");
+    }
+
+    private void CheckClassicMember(GroupOffsetCommit commit)
+    {
+        var error = classic.CheckCommit(commit.MemberId, commit.InstanceId, commit.MemberEpoch);
+        if (error == ErrorCode.None) return;
+        throw new OrleansLogException(
+            error,
+            $"Member '{commit.MemberId}' cannot commit in generation {commit.MemberEpoch} of group '{group.GroupId}', which is "
+            + $"{classic.Group.State} in generation {classic.Group.Generation}.");
     }
 
     private ErrorCode Check(TopicPartition partition, GroupOffset offset, GroupMember? member, bool isFull, out Guid topicId)
@@ -126,7 +148,7 @@ internal sealed class CommittedOffsets(
         && group.HolderOf(new TopicIdPartition(topic.Id, partition.Partition)) == member.Id;
 
     private bool IsSubscribed(string topic) =>
-        group.Members.Any(member => subscriptions.Subscribes(member.Metadata!, topic));
+        classic.Subscribes(topic) || group.Members.Any(member => subscriptions.Subscribes(member.Metadata!, topic));
 
     private void Remove(TopicPartition partition, GroupChange change)
     {

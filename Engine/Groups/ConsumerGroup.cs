@@ -37,8 +37,11 @@ internal sealed class ConsumerGroup(string groupId)
     /// <summary>The committed offsets.</summary>
     public IReadOnlyDictionary<TopicPartition, GroupOffset> Offsets => _offsets;
 
+    /// <summary>What the log says of the group as one of the classic protocol; null when it says nothing.</summary>
+    public ClassicGroupValue? Classic { get; private set; }
+
     /// <summary>Whether there is such a group at all: it had members or has offsets.</summary>
-    public bool Exists => EpochTimestampMs >= 0 || _members.Count > 0 || _offsets.Count > 0;
+    public bool Exists => EpochTimestampMs >= 0 || Classic is not null || _members.Count > 0 || _offsets.Count > 0;
 
     /// <summary>The member of that id; null when there is none.</summary>
     public GroupMember? Find(string memberId) => _members.GetValueOrDefault(memberId);
@@ -64,6 +67,7 @@ internal sealed class ConsumerGroup(string groupId)
                 if (offset.Value is { } value) _offsets[partition] = value;
                 else _offsets.Remove(partition);
                 break;
+            case ClassicGroupRecord classic: Classic = classic.Value; break;
             case GroupEpochRecord epoch:
                 Epoch = epoch.Epoch ?? 0;
                 EpochTimestampMs = epoch.Epoch is null ? -1 : timestampMs;

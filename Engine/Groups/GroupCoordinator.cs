@@ -1,17 +1,18 @@
+using OrleansLog.Engine.Groups.Classic;
 using OrleansLog.Engine.Groups.Log;
 using OrleansLog.Records;
 
 namespace OrleansLog.Engine.Groups;
 
 /// <summary>
-/// The coordinator of one consumer group: membership, assignment by the server (KIP-848) and committed offsets. A functional
-/// core: a call changes the state in memory and returns the records that make the change durable; the caller appends them to
+/// The coordinator of one consumer group: membership, assignment by the server (KIP-848) or by a leader among the members (the
+/// classic protocol), and committed offsets. A group is of one protocol as long as it has members. A functional core: a call changes the state in memory and returns the records that make the change durable; the caller appends them to
 /// <c>__consumer_offsets</c>, in the order of the calls, and answers only when they, and those of all earlier calls, are
 /// durable. If an append fails, the coordinator is ahead of its log and is thrown away; another one is filled by
 /// <see cref="Replay"/>. It reads time from a <see cref="TimeProvider"/> and starts no timers: its caller calls
 /// <see cref="Tick"/> when <see cref="UntilNextDeadline"/> has passed. Not thread-safe.
 /// </summary>
-public sealed class GroupCoordinator
+public sealed partial class GroupCoordinator
 {
     private readonly GroupOptions _options;
     private readonly TimeProvider _time;
@@ -20,6 +21,7 @@ public sealed class GroupCoordinator
     private readonly Subscriptions _subscriptions;
     private readonly Membership _membership;
     private readonly TargetAssignment _targets;
+    private readonly ClassicCoordinator _classic;
     private readonly CommittedOffsets _offsets;
 
     // Never later than the earliest deadline. It may be earlier, since heartbeats only move deadlines back.
@@ -38,22 +40,28 @@ public sealed class GroupCoordinator
         _subscriptions = new Subscriptions(options);
         _membership = new Membership(_group, options);
         _targets = new TargetAssignment(_group, _subscriptions, options);
-        _offsets = new CommittedOffsets(_group, _membership, _subscriptions, options);
+        _classic = new ClassicCoordinator(groupId, options, () => ClockMs);
+        _offsets = new CommittedOffsets(_group, _membership, _classic, _subscriptions, options);
     }
 
     /// <summary>Whether there is such a group: it has members or offsets, or had members and was not deleted.</summary>
-    public bool Exists => _group.Exists;
+    public bool Exists => _group.Exists || _classic.IsActive;
 
     /// <summary>How many members there are.</summary>
-    public int MemberCount => _group.Members.Count;
+    public int MemberCount => _group.Members.Count + _classic.Group.Members.Count;
 
     /// <summary>The version of the topics it was last given; -1 before.</summary>
     public long TopicsVersion => _subscriptions.IsReady ? _subscriptions.Topics.Version : -1;
 
-    /// <summary>How long until <see cref="Tick"/> is due, zero if it is already; null when there are no members.</summary>
-    public TimeSpan? UntilNextDeadline => _nextDeadlineMs == long.MaxValue || _group.Members.Count == 0
-        ? null
-        : TimeSpan.FromMilliseconds(Math.Max(0, _nextDeadlineMs - ClockMs));
+    /// <summary>How long until <see cref="Tick"/> is due, zero if it is already; null when nothing will be.</summary>
+    public TimeSpan? UntilNextDeadline
+    {
+        get
+        {
+            var earliestMs = Math.Min(_group.Members.Count == 0 ? long.MaxValue : _nextDeadlineMs, _classic.EarliestMs);
+            return earliestMs == long.MaxValue ? null : TimeSpan.FromMilliseconds(Math.Max(0, earliestMs - ClockMs));
+        }
+    }
 
     private long ClockMs => (long)_time.GetElapsedTime(_startedAt).TotalMilliseconds;
 
@@ -71,6 +79,8 @@ public sealed class GroupCoordinator
     {
         _group.DropIncompleteMembers();
         foreach (var member in _group.Members) Touch(member);
+        // It became one of the other protocol when it had no members; its own record may still be on its way out of the log.
+        if (_group.Members.Count == 0 && _group.Classic is { } classic) _classic.Load(classic);
     }
 
     /// <summary>Takes over the topics there are. Must be called once before anything else is asked, and after every
@@ -93,6 +103,7 @@ public sealed class GroupCoordinator
     {
         ArgumentNullException.ThrowIfNull(heartbeat);
         HeartbeatRules.Check(heartbeat, _options);
+        CheckNotClassic();
         var change = NewChange();
         if (heartbeat.MemberEpoch < 0) return Leave(heartbeat, change);
 
@@ -116,6 +127,7 @@ public sealed class GroupCoordinator
         _targets.Refresh(change);
         Reconcile(member, heartbeat, owned, change);
         Touch(member);
+        ForgetClassic(change);
         return Answer(member.Id, member.Current.Epoch, AssignmentFor(member, heartbeat), change);
     }
 
@@ -155,6 +167,17 @@ public sealed class GroupCoordinator
         return found;
     }
 
+    /// <summary>Refuses a member that is not, or no longer, in the epoch it says.</summary>
+    /// <exception cref="OrleansLogException">UnknownMemberId, StaleMemberEpoch.</exception>
+    public void CheckMember(string memberId, int memberEpoch)
+    {
+        var member = _membership.Identify(memberId, null);
+        if (member.Current.Epoch == memberEpoch) return;
+        throw new OrleansLogException(
+            ErrorCode.StaleMemberEpoch,
+            $"Member '{memberId}' of group '{_group.GroupId}' comes with epoch {memberEpoch}, but is in epoch {member.Current.Epoch}.");
+    }
+
     /// <summary>Deletes committed offsets of partitions that no member subscribes to.</summary>
     /// <exception cref="OrleansLogException">GroupIdNotFound, GroupSubscribedToTopic: nothing is deleted.</exception>
     public GroupResult<bool> DeleteOffsets(IReadOnlyList<TopicPartition> partitions)
@@ -171,10 +194,10 @@ public sealed class GroupCoordinator
     public GroupResult<bool> Delete()
     {
         CheckExists();
-        if (_group.Members.Count > 0)
+        if (MemberCount > 0)
         {
             throw new OrleansLogException(
-                ErrorCode.NonEmptyGroup, $"Group '{_group.GroupId}' has {_group.Members.Count} members; only an empty group can be deleted.");
+                ErrorCode.NonEmptyGroup, $"Group '{_group.GroupId}' has {MemberCount} members; only an empty group can be deleted.");
         }
 
         var change = NewChange();
@@ -191,22 +214,26 @@ public sealed class GroupCoordinator
         var had = _group.Offsets.Count;
         _offsets.Expire(change);
         var retentionMs = (long)_options.OffsetsRetention.TotalMilliseconds;
-        var isOver = _group.Members.Count == 0 && _group.Offsets.Count == 0
-            && (had > 0 || (_group.EpochTimestampMs >= 0 && change.NowMs >= _group.EpochTimestampMs + retentionMs));
+        var emptySinceMs = _offsets.EmptySinceMs;
+        var isOver = MemberCount == 0 && !_classic.IsActive && _group.Offsets.Count == 0
+            && (had > 0 || (emptySinceMs >= 0 && change.NowMs >= emptySinceMs + retentionMs));
         if (isOver) Forget(change);
         return new GroupResult<bool>(isOver, change.Records);
     }
 
     /// <summary>Describes the group.</summary>
-    public GroupSnapshot Describe() => new(
+    public GroupSnapshot Describe() => IsClassic ? DescribeClassic() : new(
         _group.GroupId,
         State(),
         _group.Epoch,
         _targets.PreferredAssignor(),
         [.. _group.Members.Select(member => new MemberSnapshot(
-            member.Id, member.Metadata!, member.Current.Epoch, member.Current.State, Names(member.Held), Names(member.Target)))]);
+            member.Id, member.Metadata!, member.Current.Epoch, member.Current.State, Names(member.Held), Names(member.Target)))])
+    {
+        AssignmentEpoch = _group.TargetEpoch,
+    };
 
-    /// <summary>Removes the members whose session ended, or that took too long to give partitions up.</summary>
+    /// <summary>Removes the members whose session ended, or that took too long to give partitions up or to come back.</summary>
     /// <returns>The ids of those removed.</returns>
     public GroupResult<IReadOnlyList<string>> Tick()
     {
@@ -215,7 +242,8 @@ public sealed class GroupCoordinator
         var late = nowMs < _nextDeadlineMs ? [] : _group.Members.Where(member => member.DeadlineMs <= nowMs).ToList();
         foreach (var member in late) Remove(member, change);
         _nextDeadlineMs = _group.Members.Count == 0 ? long.MaxValue : _group.Members.Min(member => member.DeadlineMs);
-        return new GroupResult<IReadOnlyList<string>>(late.ConvertAll(member => member.Id), change.Records);
+        return new GroupResult<IReadOnlyList<string>>(
+            [.. late.Select(member => member.Id), .. _classic.Tick(change)], change.Records);
     }
 
     private GroupResult<GroupHeartbeatResult> Leave(GroupHeartbeat heartbeat, GroupChange change)
@@ -317,6 +345,12 @@ public sealed class GroupCoordinator
 
     private void Forget(GroupChange change)
     {
+        ForgetClassic(change);
+        ForgetEpochs(change);
+    }
+
+    private void ForgetEpochs(GroupChange change)
+    {
         if (_group.EpochTimestampMs < 0) return;
         change.Emit(new TargetEpochRecord(_group.GroupId, null));
         change.Emit(new SubscribedTopicsRecord(_group.GroupId, null));
@@ -325,7 +359,7 @@ public sealed class GroupCoordinator
 
     private void CheckExists()
     {
-        if (!_group.Exists)
+        if (!Exists)
             throw new OrleansLogException(ErrorCode.GroupIdNotFound, $"There is no group '{_group.GroupId}'.");
     }
 

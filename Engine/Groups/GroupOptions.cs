@@ -14,6 +14,24 @@ public sealed class GroupOptions
     /// <summary><c>group.consumer.heartbeat.interval.ms</c>: what members are told to wait between heartbeats.</summary>
     public TimeSpan HeartbeatInterval { get; set; } = TimeSpan.FromSeconds(3);
 
+    /// <summary><c>group.min.session.timeout.ms</c>: the shortest session that a member of the classic protocol may ask for.</summary>
+    public TimeSpan MinSessionTimeout { get; set; } = TimeSpan.FromSeconds(6);
+
+    /// <summary><c>group.max.session.timeout.ms</c>: the longest session that a member of the classic protocol may ask for.</summary>
+    public TimeSpan MaxSessionTimeout { get; set; } = TimeSpan.FromMinutes(30);
+
+    /// <summary><c>group.initial.rebalance.delay.ms</c>: how long a group of the classic protocol that was empty waits for more
+    /// members before its first generation.</summary>
+    public TimeSpan InitialRebalanceDelay { get; set; } = TimeSpan.FromSeconds(3);
+
+    /// <summary>How long a new member of the classic protocol that waits for its first generation is kept without being heard
+    /// of.</summary>
+    public TimeSpan NewMemberTimeout { get; set; } = TimeSpan.FromMinutes(5);
+
+    /// <summary>The most bytes that the members of a group of the classic protocol, with their metadata and assignments, take in
+    /// the log; a group is one record there.</summary>
+    public int MaxClassicGroupBytes { get; set; } = 800 * 1024;
+
     /// <summary>How long a member may take to give partitions up when it does not say.</summary>
     public TimeSpan DefaultRebalanceTimeout { get; set; } = TimeSpan.FromMinutes(5);
 

@@ -14,6 +14,8 @@ namespace OrleansLog.Grains.Interfaces;
 /// <param name="ClientId">A name for people.</param>
 /// <param name="Sequence">Rises with every heartbeat that the member sends, so that one which arrives late or twice changes
 /// nothing; 0 where the transport keeps order.</param>
+/// <param name="RackId">Its rack; null when unchanged or not known.</param>
+/// <param name="ClientHost">Where it calls from; empty when not known.</param>
 [GenerateSerializer, Immutable, Alias("OrleansLog.GroupHeartbeatRequest")]
 public sealed record GroupHeartbeatRequest(
     [property: Id(0)] string MemberId,
@@ -25,7 +27,9 @@ public sealed record GroupHeartbeatRequest(
     [property: Id(6)] string? Assignor,
     [property: Id(7)] IReadOnlyList<TopicPartition>? OwnedPartitions,
     [property: Id(8)] string ClientId,
-    [property: Id(9)] long Sequence = 0);
+    [property: Id(9)] long Sequence = 0,
+    [property: Id(10)] string? RackId = null,
+    [property: Id(11)] string ClientHost = "");
 
 /// <summary>The coordinator's answer to a heartbeat.</summary>
 /// <param name="MemberId">The member.</param>
@@ -42,7 +46,7 @@ public sealed record GroupHeartbeatResponse(
 
 /// <summary>Offsets to commit.</summary>
 /// <param name="MemberId">The member; empty for a commit from outside of the group, which only an empty group takes.</param>
-/// <param name="MemberEpoch">Its epoch; -1 from outside.</param>
+/// <param name="MemberEpoch">Its epoch, or generation in a classic group; -1 from outside.</param>
 /// <param name="InstanceId"><c>group.instance.id</c> of a static member.</param>
 /// <param name="Offsets">What to commit.</param>
 [GenerateSerializer, Immutable, Alias("OrleansLog.OffsetCommitRequest")]
@@ -76,17 +80,23 @@ public sealed record OffsetCommitResult(
 
 /// <summary>A consumer group.</summary>
 /// <param name="GroupId">Its id.</param>
-/// <param name="State">Kafka's name of its state: Empty, Assigning, Reconciling, Stable, Dead.</param>
+/// <param name="State">Kafka's name of its state: Empty, Assigning, Reconciling, Stable, Dead; PreparingRebalance and
+/// CompletingRebalance of a classic group.</param>
 /// <param name="GroupEpoch">Its epoch (generation).</param>
 /// <param name="Assignor">The assignor in use.</param>
-/// <param name="Members">Its members, ordered by id.</param>
+/// <param name="Members">Its members, ordered by id; of a classic group only if it is one of consumers, all others are in
+/// <paramref name="Classic"/>.</param>
+/// <param name="AssignmentEpoch">The epoch that the target assignment was made for.</param>
+/// <param name="Classic">What it is as a classic group; null for others.</param>
 [GenerateSerializer, Immutable, Alias("OrleansLog.GroupDescription")]
 public sealed record GroupDescription(
     [property: Id(0)] string GroupId,
     [property: Id(1)] string State,
     [property: Id(2)] int GroupEpoch,
     [property: Id(3)] string Assignor,
-    [property: Id(4)] IReadOnlyList<GroupMemberDescription> Members);
+    [property: Id(4)] IReadOnlyList<GroupMemberDescription> Members,
+    [property: Id(5)] int AssignmentEpoch = 0,
+    [property: Id(6)] ClassicGroupDescription? Classic = null);
 
 /// <summary>A member of a group.</summary>
 /// <param name="MemberId">Its id.</param>
@@ -97,6 +107,8 @@ public sealed record GroupDescription(
 /// <param name="SubscribedPattern">The regular expression it subscribes to topics by; null for none.</param>
 /// <param name="Assignment">The partitions it owns.</param>
 /// <param name="TargetAssignment">The partitions it is to own.</param>
+/// <param name="RackId">Its rack; null when not known.</param>
+/// <param name="ClientHost">Where it calls from; empty when not known.</param>
 [GenerateSerializer, Immutable, Alias("OrleansLog.GroupMemberDescription")]
 public sealed record GroupMemberDescription(
     [property: Id(0)] string MemberId,
@@ -106,4 +118,6 @@ public sealed record GroupMemberDescription(
     [property: Id(4)] IReadOnlyList<string> SubscribedTopics,
     [property: Id(5)] string? SubscribedPattern,
     [property: Id(6)] IReadOnlyList<TopicPartition> Assignment,
-    [property: Id(7)] IReadOnlyList<TopicPartition> TargetAssignment);
+    [property: Id(7)] IReadOnlyList<TopicPartition> TargetAssignment,
+    [property: Id(8)] string? RackId = null,
+    [property: Id(9)] string ClientHost = "");

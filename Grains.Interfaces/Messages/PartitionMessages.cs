@@ -34,6 +34,7 @@ public sealed record ProduceResponse(
 /// <param name="MaxWaitMs">How long to wait for them; 0 not to wait.</param>
 /// <param name="ReadCommitted">Whether to read up to the last stable offset only.</param>
 /// <param name="CurrentLeaderEpoch">The leader epoch the caller believes in; -1 for none.</param>
+/// <param name="MayBeEmpty">Whether nothing is returned where one whole batch would exceed <paramref name="MaxBytes"/>.</param>
 [GenerateSerializer, Immutable, Alias("OrleansLog.FetchRequest")]
 public sealed record FetchRequest(
     [property: Id(0)] long Offset,
@@ -41,7 +42,8 @@ public sealed record FetchRequest(
     [property: Id(2)] int MinBytes = 1,
     [property: Id(3)] int MaxWaitMs = 0,
     [property: Id(4)] bool ReadCommitted = false,
-    [property: Id(5)] int CurrentLeaderEpoch = -1);
+    [property: Id(5)] int CurrentLeaderEpoch = -1,
+    [property: Id(6)] bool MayBeEmpty = false);
 
 /// <summary>What was read.</summary>
 /// <param name="Records">Whole batches, the first of which may begin before the offset asked for; empty when there is nothing.

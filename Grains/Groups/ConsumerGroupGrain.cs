@@ -67,9 +67,11 @@ internal sealed partial class ConsumerGroupGrain(
     }
 
     /// <inheritdoc/>
-    public async Task<IReadOnlyList<CommittedOffset>> FetchOffsets(IReadOnlyList<TopicPartition>? partitions)
+    public async Task<IReadOnlyList<CommittedOffset>> FetchOffsets(
+        IReadOnlyList<TopicPartition>? partitions, string? memberId = null, int memberEpoch = -1)
     {
         var open = await OpenAsync();
+        if (!string.IsNullOrEmpty(memberId) && memberEpoch >= 0) open.Coordinator.CheckMember(memberId, memberEpoch);
         var offsets = open.Coordinator.FetchOffsets(partitions).ToMessage();
         await open.Log.AppendAsync([]); // what is told is durable
         return offsets;

@@ -15,6 +15,11 @@ internal sealed class GroupOptionsValidator : IValidateOptions<GroupOptions>
         var day = TimeSpan.FromDays(1);
         Check(faults, nameof(options.HeartbeatInterval), options.HeartbeatInterval, TimeSpan.FromMilliseconds(10), day);
         Check(faults, nameof(options.SessionTimeout), options.SessionTimeout, 2 * options.HeartbeatInterval, day);
+        Check(faults, nameof(options.MinSessionTimeout), options.MinSessionTimeout, TimeSpan.FromMilliseconds(10), day);
+        Check(faults, nameof(options.MaxSessionTimeout), options.MaxSessionTimeout, options.MinSessionTimeout, day);
+        Check(faults, nameof(options.InitialRebalanceDelay), options.InitialRebalanceDelay, TimeSpan.Zero, day);
+        Check(faults, nameof(options.NewMemberTimeout), options.NewMemberTimeout, TimeSpan.FromSeconds(1), day);
+        Check(faults, nameof(options.MaxClassicGroupBytes), options.MaxClassicGroupBytes, 1024, 800 * 1024);
         Check(faults, nameof(options.MaxRebalanceTimeout), options.MaxRebalanceTimeout, TimeSpan.FromMilliseconds(1), day);
         Check(faults, nameof(options.DefaultRebalanceTimeout), options.DefaultRebalanceTimeout, TimeSpan.FromMilliseconds(1),
             options.MaxRebalanceTimeout);

@@ -18,6 +18,8 @@ internal static class GroupTranslation
         OwnedPartitions = request.OwnedPartitions,
         ClientId = request.ClientId ?? "",
         Sequence = request.Sequence,
+        RackId = request.RackId,
+        ClientHost = request.ClientHost ?? "",
     };
 
     /// <summary>The answer to a heartbeat.</summary>
@@ -64,5 +66,9 @@ internal static class GroupTranslation
             [.. member.Metadata.SubscribedTopics],
             member.Metadata.SubscribedPattern,
             member.Assignment,
-            member.Target))]);
+            member.Target,
+            member.Metadata.RackId,
+            member.Metadata.ClientHost))],
+        group.AssignmentEpoch,
+        group.Classic?.ToMessage());
 }

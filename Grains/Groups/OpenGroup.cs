@@ -1,4 +1,5 @@
 using OrleansLog.Engine.Groups;
+using OrleansLog.Engine.Groups.Classic;
 using OrleansLog.Records;
 
 namespace OrleansLog.Grains.Groups;
@@ -49,9 +50,23 @@ internal sealed class OpenGroup(GroupCoordinator coordinator, GroupLog log, Topi
         return result.Response;
     }
 
+    /// <summary>Writes what a call changed, and waits for an answer that other members' calls give; it comes when what they changed
+    /// is durable too.</summary>
+    public async Task<T> AnswerAsync<T>(GroupResult<Pending<T>> result) where T : class
+    {
+        var given = new TaskCompletionSource<T>(TaskCreationOptions.RunContinuationsAsynchronously);
+        result.Response.WhenGiven(given.SetResult);
+        await Log.AppendAsync(result.Records);
+        var response = await given.Task;
+        // The call that gave it handed over its records within its own turn, so they are among those waited for here.
+        await Log.AppendAsync([]);
+        return response;
+    }
+
     /// <summary>Ends when nothing is on its way to the log any more.</summary>
     public async ValueTask DisposeAsync()
     {
+        Coordinator.Abandon(ErrorCode.NotCoordinator);
         await Log.WhenIdleAsync();
         Log.Dispose();
     }

@@ -6,6 +6,7 @@ using Orleans.Runtime.Hosting;
 using Orleans.Runtime.MembershipService.SiloMetadata;
 using OrleansLog.Grains.Groups;
 using OrleansLog.Grains.Hosting;
+using OrleansLog.Grains.Interfaces;
 using OrleansLog.Grains.Interfaces.Transport;
 using OrleansLog.Grains.Options;
 using OrleansLog.Grains.Partitions;
@@ -46,6 +47,10 @@ public static class OrleansLogSiloBuilderExtensions
         services.AddSingleton<OpenLogs>();
         services.AddSingleton<PartitionOpener>();
         services.AddSingleton<ProduceBudget>();
+        services.AddSingleton<LeaderCalls>();
+        services.AddSingleton<OfficeCache>();
+        services.AddSingleton<NodeStorageView>();
+        services.AddSingleton<IClusterView, ClusterView>();
         services.AddSingleton<SiloStopping>();
         services.AddSingleton<ILifecycleParticipant<ISiloLifecycle>>(provider => provider.GetRequiredService<SiloStopping>());
         services.AddSingleton<IdleLogKeeper>();

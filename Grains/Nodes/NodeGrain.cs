@@ -34,6 +34,13 @@ internal sealed class NodeGrain(NodeReplicas replicas, LeaderHints hints, LogHos
     });
 
     /// <inheritdoc/>
+    public Task<HeldOffice[]> DescribeOffices(TopicPartition[] partitions)
+    {
+        ArgumentNullException.ThrowIfNull(partitions);
+        return Task.FromResult(Array.ConvertAll(partitions, replicas.FindOffice));
+    }
+
+    /// <inheritdoc/>
     public Task NoteLeaders(int nodeId, IReadOnlyList<Leadership> leaderships)
     {
         ArgumentNullException.ThrowIfNull(leaderships);

@@ -1,5 +1,4 @@
 using Microsoft.Extensions.Logging;
-using Microsoft.Extensions.Options;
 using Orleans.GrainDirectory;
 using OrleansLog.Engine.Replication;
 using OrleansLog.Grains.Hosting;
@@ -21,10 +20,8 @@ internal sealed partial class PartitionGrain(
     LocalNode node,
     LeaderHints hints,
     Topics.TopicCopies topics,
-    ProduceBudget budget,
-    SiloStopping stopping,
+    LeaderCalls calls,
     Topics.TopicDefaults defaults,
-    IOptions<OrleansLogOptions> options,
     TimeProvider time,
     [PersistentState(StoredOffices.StateName, Storage.MetadataStorage.Name)] IPersistentState<PartitionOffice> storage,
     ILogger<PartitionGrain> logger) : Grain, IPartitionGrain
@@ -51,26 +48,7 @@ internal sealed partial class PartitionGrain(
         var records = request.Records;
         try
         {
-            var open = await OpenAsync();
-            if (open.IsInternal && !InternalWrites.IsAllowed)
-            {
-                throw new OrleansLogException(
-                    ErrorCode.InvalidTopic, $"'{_partition.Topic}' is an internal topic; only the cluster writes to it.");
-            }
-
-            var timeout = TimeSpan.FromMilliseconds(Math.Max(1, request.TimeoutMs));
-            await budget.EnterAsync(records.Length, timeout);
-            try
-            {
-                var outcome = await open.Leader.AppendAsync(records.Memory, request.Acks, timeout, request.CurrentLeaderEpoch);
-                if (request.Acks == 0) Array.Fill(outcome.BaseOffsets, -1);
-                return new ProduceResponse(
-                    outcome.BaseOffsets, outcome.LogAppendTimeMs, outcome.LogStartOffset, outcome.LeaderEpoch);
-            }
-            finally
-            {
-                budget.Leave(records.Length);
-            }
+            return await calls.ProduceAsync((await OpenAsync()).Leader, request);
         }
         finally
         {
@@ -84,27 +62,23 @@ internal sealed partial class PartitionGrain(
     {
         ArgumentNullException.ThrowIfNull(request);
         var leader = (await OpenAsync()).Leader;
-        var outcome = await Task.Run(() => ReadAsync(leader, request, cancellationToken), cancellationToken);
-        var length = outcome.Records.Length;
-        var records = outcome.Records.Detach() is { } rented ? RecordBytes.Own(rented, length) : RecordBytes.Empty;
-        return new FetchResponse(
-            records, outcome.HighWatermark, outcome.LastStableOffset, outcome.LogStartOffset, outcome.LeaderEpoch);
+        return await Task.Run(() => calls.FetchAsync(leader, request, cancellationToken), cancellationToken);
     }
 
     /// <inheritdoc/>
-    public async Task<OffsetAndTimestamp> ListOffsets(long timestamp)
+    public async Task<OffsetAndTimestamp> ListOffsets(long timestamp, bool readCommitted = false, int currentLeaderEpoch = -1)
     {
         var leader = (await OpenAsync()).Leader;
-        var found = await Task.Run(() => leader.ListOffsets(timestamp));
+        var found = await Task.Run(() => leader.ListOffsets(timestamp, readCommitted, currentLeaderEpoch));
         return found is { } at
             ? new OffsetAndTimestamp(at.Offset, at.TimestampMs, leader.State.LeaderEpoch)
             : new OffsetAndTimestamp(-1, -1, -1);
     }
 
     /// <inheritdoc/>
-    public async Task<EpochEndOffset> OffsetForLeaderEpoch(int leaderEpoch)
+    public async Task<EpochEndOffset> OffsetForLeaderEpoch(int leaderEpoch, int currentLeaderEpoch = -1)
     {
-        var end = (await OpenAsync()).Leader.OffsetForLeaderEpoch(leaderEpoch);
+        var end = (await OpenAsync()).Leader.OffsetForLeaderEpoch(leaderEpoch, currentLeaderEpoch);
         return new EpochEndOffset(end.Epoch, end.EndOffset);
     }
 
@@ -177,30 +151,6 @@ internal sealed partial class PartitionGrain(
                 LogFollowerNotTold(_partition, other, e.Message);
             }
         }
-    }
-
-    private async Task<FetchOutcome> ReadAsync(PartitionLeader leader, FetchRequest request, CancellationToken cancellationToken)
-    {
-        var maxBytes = Math.Min(request.MaxBytes, options.Value.MaxFetchBytes);
-        var maxWait = TimeSpan.FromMilliseconds(Math.Max(0, request.MaxWaitMs));
-        if (maxWait > options.Value.MaxFetchWait) maxWait = options.Value.MaxFetchWait;
-        if (maxWait > TimeSpan.Zero)
-        {
-            using var ending = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, stopping.Token);
-            try
-            {
-                return await Read(request.MinBytes, maxWait, ending.Token);
-            }
-            catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
-            {
-                // The silo stops: what there is now is the answer.
-            }
-        }
-
-        return await Read(minBytes: 0, TimeSpan.Zero, cancellationToken);
-
-        ValueTask<FetchOutcome> Read(int minBytes, TimeSpan wait, CancellationToken cancellation) => leader.ReadAsync(
-            request.Offset, maxBytes, minBytes, wait, request.ReadCommitted, request.CurrentLeaderEpoch, cancellation);
     }
 
     private async Task RefuseWhileTheTopicIsThere()

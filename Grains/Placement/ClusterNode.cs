@@ -1,3 +1,6 @@
+using System.Globalization;
+using OrleansLog.Grains.Interfaces;
+
 namespace OrleansLog.Grains.Placement;
 
 /// <summary>A node of the cluster that runs, as it describes itself.</summary>
@@ -9,4 +12,14 @@ namespace OrleansLog.Grains.Placement;
 /// <param name="HttpEndpoint">Where its health and console are, as host:port; null when it has none.</param>
 /// <param name="Gateway">Where Orleans clients reach it, as address:port; null when it has no gateway.</param>
 internal sealed record ClusterNode(
-    int NodeId, SiloAddress Silo, bool IsActive, string? Rack, string? KafkaEndpoint, string? HttpEndpoint, string? Gateway = null);
+    int NodeId, SiloAddress Silo, bool IsActive, string? Rack, string? KafkaEndpoint, string? HttpEndpoint, string? Gateway = null)
+{
+    /// <summary>The node as Kafka clients are told; null when it has no Kafka listener.</summary>
+    public KafkaBroker? ToBroker()
+    {
+        var colon = KafkaEndpoint?.LastIndexOf(':') ?? -1;
+        return colon > 0 && int.TryParse(KafkaEndpoint.AsSpan(colon + 1), NumberStyles.None, CultureInfo.InvariantCulture, out var port)
+            ? new KafkaBroker(NodeId, KafkaEndpoint![..colon], port, Rack)
+            : null;
+    }
+}

@@ -177,8 +177,8 @@ internal sealed partial class NodeDirectory(
         if (silo.Equals(localSilo.SiloAddress))
         {
             var own = localNode.Description;
-            var kafka = own.KafkaPort == 0 ? null : FormattableString.Invariant($"{own.Host}:{own.KafkaPort}");
-            node = new ClusterNode(own.NodeId, silo, IsActive: false, own.Rack, kafka, HttpEndpoint: null, localSilo.GatewayAddress?.Endpoint.ToString());
+            node = new ClusterNode(
+                own.NodeId, silo, IsActive: false, own.Rack, own.KafkaEndpoint, HttpEndpoint: null, localSilo.GatewayAddress?.Endpoint.ToString());
         }
         else
         {

@@ -57,6 +57,6 @@ internal sealed class NodeMetadata(
         yield return new(NodeIdKey, FormattableString.Invariant($"{node.NodeId}"));
         yield return new(ClusterIdKey, clusterId);
         if (node.Rack is { } rack) yield return new(RackKey, rack);
-        if (node.KafkaPort != 0) yield return new(KafkaEndpointKey, FormattableString.Invariant($"{node.Host}:{node.KafkaPort}"));
+        if (node.KafkaEndpoint is { } kafka) yield return new(KafkaEndpointKey, kafka);
     }
 }

@@ -1,4 +1,5 @@
 using System.Collections.Frozen;
+using OrleansLog.Grains.Interfaces;
 
 namespace OrleansLog.Grains.Placement;
 
@@ -19,6 +20,7 @@ internal sealed class NodeView
         Unknown = [.. unknown.Order()];
         _byId = Nodes.ToFrozenDictionary(static node => node.NodeId);
         _bySilo = Nodes.ToFrozenDictionary(static node => node.Silo);
+        Brokers = [.. Nodes.Where(static node => node.IsActive).Select(static node => node.ToBroker()).OfType<KafkaBroker>()];
         ActiveIds = Nodes.Where(static node => node.IsActive).Select(static node => node.NodeId).ToFrozenSet();
     }
 
@@ -31,6 +33,9 @@ internal sealed class NodeView
 
     /// <summary>The nodes that can be reached, ordered by id: those that take work, and those that join or leave.</summary>
     public IReadOnlyList<ClusterNode> Nodes { get; }
+
+    /// <summary>Those that take work and have a Kafka listener, ordered by id.</summary>
+    public IReadOnlyList<KafkaBroker> Brokers { get; }
 
     /// <summary>The ids of the nodes that take work.</summary>
     public IReadOnlySet<int> ActiveIds { get; }

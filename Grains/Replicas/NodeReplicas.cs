@@ -3,6 +3,7 @@ using Microsoft.Extensions.Logging;
 using OrleansLog.Engine.Replication;
 using OrleansLog.Engine.Storage;
 using OrleansLog.Grains.Hosting;
+using OrleansLog.Grains.Interfaces;
 using OrleansLog.Grains.Partitions;
 using OrleansLog.Grains.Storage;
 using OrleansLog.Records;
@@ -33,6 +34,11 @@ internal sealed class NodeReplicas(OpenLogs logs, LocalNode node, TimeProvider t
 
     /// <summary>The leader of a partition when it is in office on this node; otherwise null.</summary>
     public PartitionLeader? FindLeader(TopicPartition partition) => _leaders.GetValueOrDefault(partition);
+
+    /// <summary>The office that this node holds; of epoch -1 when it does not.</summary>
+    public HeldOffice FindOffice(TopicPartition partition) => FindLeader(partition) is { IsClosed: false, State: var state }
+        ? new HeldOffice(state.LeaderEpoch, [.. state.Replicas], [.. state.Isr])
+        : new HeldOffice(-1, [], []);
 
     /// <summary>Notes that this node has taken office.</summary>
     public void Enter(PartitionLeader leader) => _leaders[leader.Log.Partition] = leader;

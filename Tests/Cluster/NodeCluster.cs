@@ -22,12 +22,14 @@ internal sealed class NodeCluster : IAsyncDisposable
     private readonly Dictionary<int, InProcessSiloHandle> _silos = [];
     private readonly Dictionary<(string, int), int> _sequences = [];
     private readonly Action<OrleansLogOptions>? _configure;
+    private readonly Action<int, ISiloBuilder>? _configureSilo;
     private readonly InProcessTestCluster _cluster;
     private int _starting;
 
-    private NodeCluster(Action<OrleansLogOptions>? configure)
+    private NodeCluster(Action<OrleansLogOptions>? configure, Action<int, ISiloBuilder>? configureSilo)
     {
         _configure = configure;
+        _configureSilo = configureSilo;
         var builder = new InProcessTestClusterBuilder(0);
         builder.Options.ConfigureFileLogging = false;
         builder.ConfigureSilo((_, silo) =>
@@ -43,6 +45,7 @@ internal sealed class NodeCluster : IAsyncDisposable
                 options.Metadata.ConnectionString = $"Data Source={_data.File("metadata.db")}";
                 _configure?.Invoke(options);
             });
+            _configureSilo?.Invoke(id, silo);
         });
         _cluster = builder.Build();
     }
@@ -53,9 +56,10 @@ internal sealed class NodeCluster : IAsyncDisposable
 
     public string DirectoryOf(int node) => _data.File(string.Create(CultureInfo.InvariantCulture, $"node-{node}"));
 
-    public static async Task<NodeCluster> StartAsync(int nodes, Action<OrleansLogOptions>? configure = null)
+    public static async Task<NodeCluster> StartAsync(
+        int nodes, Action<OrleansLogOptions>? configure = null, Action<int, ISiloBuilder>? configureSilo = null)
     {
-        var cluster = new NodeCluster(configure);
+        var cluster = new NodeCluster(configure, configureSilo);
         try
         {
             for (var node = 1; node <= nodes; node++) await cluster.StartNodeAsync(node);

@@ -12,7 +12,7 @@ namespace OrleansLog.Tests.Faults;
 /// </summary>
 internal sealed class FaultCluster : IAsyncDisposable
 {
-    private const int GatewayPort = 30_000, SiloPort = 11_111;
+    private const int GatewayPort = 30_000, SiloPort = 11_111, KafkaPort = 9_092;
     private const string DiskSize = "6g";
 
     private readonly TemporaryDirectory _directory = new();
@@ -254,6 +254,7 @@ internal sealed class FaultCluster : IAsyncDisposable
     private SiloSetup SetupOf(int node) => new(DataOf(node), GatewayPort, SiloPort)
     {
         Host = _network.Address(node),
+        KafkaPort = KafkaPort,
         Launcher = _network.Launcher(node),
         Environment = _slowSync?.EnvironmentOf(node) ?? new Dictionary<string, string>(),
         Settings = new Dictionary<string, string>

@@ -38,6 +38,7 @@ internal sealed class SiloProcess : IAsyncDisposable
         start.ArgumentList.Add($"--OrleansLog:DataDirectory={dataDirectory}");
         start.ArgumentList.Add(string.Create(CultureInfo.InvariantCulture, $"--OrleansLog:GatewayPort={gatewayPort}"));
         start.ArgumentList.Add(string.Create(CultureInfo.InvariantCulture, $"--OrleansLog:SiloPort={siloPort}"));
+        start.ArgumentList.Add(string.Create(CultureInfo.InvariantCulture, $"--OrleansLog:Kafka:Port={FreePort()}"));
         foreach (var setting in settings) start.ArgumentList.Add(setting);
         return new SiloProcess(Process.Start(start)!, gatewayPort);
     }

@@ -22,6 +22,13 @@ public sealed class SiloSettingsTests : IDisposable
     [InlineData("--OrleansLog:TopicDefaults:retention.ms=soon", "'soon'", "retention.ms")]
     [InlineData("--OrleansLog:GatewayPort=70000", "OrleansLog:GatewayPort is 70000", "65535")]
     [InlineData("--OrleansLog:GatewayPort=11111", "OrleansLog:SiloPort are both 11111", "different")]
+    [InlineData("--OrleansLog:Kafka:Prot=1", "'OrleansLog:Kafka:Prot'", "'OrleansLog:Kafka:Port'")]
+    [InlineData("--OrleansLog:Kafka:Port=0", "OrleansLog:Kafka:Port is 0", "65535")]
+    [InlineData("--OrleansLog:Kafka:Port=30000", "OrleansLog:Kafka:Port are both 30000", "different")]
+    [InlineData("--OrleansLog:Kafka:MaxConnections=0", "OrleansLog:Kafka:MaxConnections is 0", "from 1 to")]
+    [InlineData("--OrleansLog:Kafka:SocketRequestMaxBytes=1", "OrleansLog:Kafka:SocketRequestMaxBytes is 1", "from 1024 to")]
+    [InlineData("--OrleansLog:Kafka:ListenAddress=here", "OrleansLog:Kafka:ListenAddress is 'here'", "127.0.0.1")]
+    [InlineData("--OrleansLog:Kafka:AdvertisedHost=", "OrleansLog:Kafka:AdvertisedHost is empty", "reach this node")]
     [InlineData("--OrleansLog:Metadata:Provider=Oracle", "'Oracle'", "OrleansLog:Metadata:Provider")]
     [InlineData("--OrleansLog:Metadata:Provider=PostgreSql", "OrleansLog:Metadata:ConnectionString is missing", "'Host=<host>;")]
     [InlineData("--OrleansLog:Metadata:ConnectionString=Host=db;Nonsense=1", "no connection string of PostgreSQL", "nonsense")]
@@ -37,6 +44,7 @@ public sealed class SiloSettingsTests : IDisposable
     [Theory]
     [InlineData("OrleansLog:GatewayPort")]
     [InlineData("OrleansLog:SiloPort")]
+    [InlineData("OrleansLog:Kafka:Port")]
     public async Task A_port_in_use_is_named_with_its_setting(string setting)
     {
         using var other = new TcpListener(IPAddress.Loopback, 0);
@@ -47,6 +55,7 @@ public sealed class SiloSettingsTests : IDisposable
                 $"--OrleansLog:DataDirectory={_data.Path}",
                 $"--OrleansLog:GatewayPort={SiloProcess.FreePort()}",
                 $"--OrleansLog:SiloPort={SiloProcess.FreePort()}",
+                $"--OrleansLog:Kafka:Port={SiloProcess.FreePort()}",
                 $"--{setting}={port}",
             ],
             $"port {port}",

@@ -14,10 +14,10 @@ public abstract record GroupRecord(string GroupId);
 /// <param name="Value">The offset; null when it was deleted.</param>
 public sealed record OffsetRecord(string GroupId, string Topic, int Partition, GroupOffset? Value) : GroupRecord(GroupId);
 
-/// <summary>Key version 2: a group of the classic protocol. Only its tombstone is understood so far.</summary>
+/// <summary>Key version 2: a group of the classic protocol with its members.</summary>
 /// <param name="GroupId">The group.</param>
-/// <param name="IsTombstone">Whether the record deletes the classic group.</param>
-public sealed record ClassicGroupRecord(string GroupId, bool IsTombstone) : GroupRecord(GroupId);
+/// <param name="Value">The group; null when it was deleted, or is of the classic protocol no more.</param>
+public sealed record ClassicGroupRecord(string GroupId, ClassicGroupValue? Value) : GroupRecord(GroupId);
 
 /// <summary>Key version 3: the group's epoch.</summary>
 /// <param name="GroupId">The group.</param>

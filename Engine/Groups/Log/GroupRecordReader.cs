@@ -1,5 +1,4 @@
 using System.Buffers.Binary;
-using System.Text;
 
 namespace OrleansLog.Engine.Groups.Log;
 
@@ -61,7 +60,7 @@ public static class GroupRecordReader
         record = version switch
         {
             0 or 1 => ReadOffset(group, ref keyFields, ref valueFields, hasValue, valueVersion, topicId),
-            2 => new ClassicGroupRecord(group, !hasValue),
+            2 => new ClassicGroupRecord(group, hasValue ? ClassicGroupSchema.Read(ref valueFields, valueVersion) : null),
             3 => new GroupEpochRecord(group, hasValue ? valueFields.Int32() : null),
             4 => new SubscribedTopicsRecord(group, hasValue ? ReadTopics(ref valueFields) : null),
             5 => new MemberRecord(group, keyFields.String(), hasValue ? ReadMember(ref valueFields) : null),
@@ -77,7 +76,7 @@ public static class GroupRecordReader
     private static bool IsKnownValueVersion(short keyVersion, short valueVersion) => keyVersion switch
     {
         0 or 1 => valueVersion is >= 0 and <= 4,
-        2 => true, // not looked into
+        2 => valueVersion is >= 0 and <= ClassicGroupSchema.MaxVersion,
         _ => valueVersion == 0,
     };
 
@@ -161,80 +160,5 @@ public static class GroupRecordReader
         }
 
         return PartitionSet.Of(partitions);
-    }
-
-    /// <summary>Reads fields one after the other; once one does not fit into the bytes left, all are empty and
-    /// <see cref="Failed"/> is set.</summary>
-    private ref struct FieldReader(ReadOnlySpan<byte> source)
-    {
-        private ReadOnlySpan<byte> _rest = source;
-
-        public bool Failed { get; private set; }
-
-        public byte Byte() => Take(1) is [var value] ? value : (byte)0;
-
-        public short Int16() => Take(2) is { Length: 2 } bytes ? BinaryPrimitives.ReadInt16BigEndian(bytes) : (short)0;
-
-        public int Int32() => Take(4) is { Length: 4 } bytes ? BinaryPrimitives.ReadInt32BigEndian(bytes) : 0;
-
-        public long Int64() => Take(8) is { Length: 8 } bytes ? BinaryPrimitives.ReadInt64BigEndian(bytes) : 0;
-
-        public Guid Uuid() => Take(16) is { Length: 16 } bytes ? new Guid(bytes, bigEndian: true) : Guid.Empty;
-
-        public string String() => Encoding.UTF8.GetString(Take(Int16()));
-
-        public string? CompactString()
-        {
-            var length = UnsignedVarint();
-            return length == 0 ? null : Encoding.UTF8.GetString(Take((int)Math.Min(length - 1, int.MaxValue)));
-        }
-
-        /// <summary>The number of elements that follow (0 for null), as far as the bytes left can hold them.</summary>
-        public int ArrayLength(int minElementSize)
-        {
-            var length = UnsignedVarint();
-            if (length == 0) return 0;
-            if ((length - 1) * minElementSize <= _rest.Length) return (int)(length - 1);
-            Failed = true;
-            return 0;
-        }
-
-        public void SkipTags()
-        {
-            var count = UnsignedVarint();
-            for (long i = 0; i < count && !Failed; i++)
-            {
-                UnsignedVarint();
-                Take((int)Math.Min(UnsignedVarint(), int.MaxValue));
-            }
-        }
-
-        private long UnsignedVarint()
-        {
-            long value = 0;
-            for (var shift = 0; shift <= 28; shift += 7)
-            {
-                var next = Byte();
-                if (Failed) return 0;
-                value |= (long)(next & 0x7f) << shift;
-                if (next < 0x80) return value;
-            }
-
-            Failed = true;
-            return 0;
-        }
-
-        private ReadOnlySpan<byte> Take(int count)
-        {
-            if (Failed || count < 0 || count > _rest.Length)
-            {
-                Failed = true;
-                return default;
-            }
-
-            var taken = _rest[..count];
-            _rest = _rest[count..];
-            return taken;
-        }
     }
 }

@@ -1,7 +1,5 @@
 using System.Buffers;
-using System.Buffers.Binary;
-using System.Text;
-using OrleansLog.Records;
+using static OrleansLog.Engine.Groups.Log.FieldWriter;
 
 namespace OrleansLog.Engine.Groups.Log;
 
@@ -48,8 +46,7 @@ public static class GroupRecordWriter
                 WriteNoTags(output);
                 return true;
             case CurrentAssignmentRecord { Value: { } current }: WriteCurrent(output, current); return true;
-            case ClassicGroupRecord { IsTombstone: false }:
-                throw new NotSupportedException("Records of classic groups are only read.");
+            case ClassicGroupRecord { Value: { } classic }: ClassicGroupSchema.Write(output, classic); return true;
             default: return false;
         }
     }
@@ -145,72 +142,5 @@ public static class GroupRecordWriter
             for (; from < to; from++) WriteInt32(output, partitions[from].Partition);
             WriteNoTags(output);
         }
-    }
-
-    private static void WriteInt16(IBufferWriter<byte> output, short value)
-    {
-        BinaryPrimitives.WriteInt16BigEndian(output.GetSpan(2), value);
-        output.Advance(2);
-    }
-
-    private static void WriteInt32(IBufferWriter<byte> output, int value)
-    {
-        BinaryPrimitives.WriteInt32BigEndian(output.GetSpan(4), value);
-        output.Advance(4);
-    }
-
-    private static void WriteInt64(IBufferWriter<byte> output, long value)
-    {
-        BinaryPrimitives.WriteInt64BigEndian(output.GetSpan(8), value);
-        output.Advance(8);
-    }
-
-    private static void WriteUuid(IBufferWriter<byte> output, Guid value)
-    {
-        value.TryWriteBytes(output.GetSpan(16), bigEndian: true, out _);
-        output.Advance(16);
-    }
-
-    private static void WriteString(IBufferWriter<byte> output, string value)
-    {
-        var length = Encoding.UTF8.GetByteCount(value);
-        if (length > short.MaxValue)
-        {
-            throw new OrleansLogException(
-                ErrorCode.InvalidRequest, $"A string of {length} bytes is too long for a group record; at most {short.MaxValue} fit.");
-        }
-
-        WriteInt16(output, (short)length);
-        WriteUtf8(output, value, length);
-    }
-
-    private static void WriteCompactString(IBufferWriter<byte> output, string? value)
-    {
-        var length = value is null ? -1 : Encoding.UTF8.GetByteCount(value);
-        WriteArrayLength(output, length);
-        if (length > 0) WriteUtf8(output, value!, length);
-    }
-
-    private static void WriteUtf8(IBufferWriter<byte> output, string value, int length)
-    {
-        Encoding.UTF8.GetBytes(value, output.GetSpan(length));
-        output.Advance(length);
-    }
-
-    /// <summary>A length in the flexible encoding: one more than it is, so that 0 means null.</summary>
-    private static void WriteArrayLength(IBufferWriter<byte> output, int length)
-    {
-        var rest = (uint)(length + 1);
-        var span = output.GetSpan(5);
-        var at = 0;
-        for (; rest >= 0x80; rest >>= 7) span[at++] = (byte)(rest | 0x80);
-        span[at++] = (byte)rest;
-        output.Advance(at);
-    }
-
-    private static void WriteNoTags(IBufferWriter<byte> output)
-    {
-        output.GetSpan(1)[0] = 0;
-        output.Advance(1);
     }
 }

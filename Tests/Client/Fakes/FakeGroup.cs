@@ -139,7 +139,8 @@ internal sealed class FakeGroup : IConsumerGroupGrain
         }
     }
 
-    public async Task<IReadOnlyList<CommittedOffset>> FetchOffsets(IReadOnlyList<TopicPartition>? partitions)
+    public async Task<IReadOnlyList<CommittedOffset>> FetchOffsets(
+        IReadOnlyList<TopicPartition>? partitions, string? memberId = null, int memberEpoch = -1)
     {
         if (_fetchHeld is { } held) await held.Task;
         lock (_gate)
@@ -149,6 +150,16 @@ internal sealed class FakeGroup : IConsumerGroupGrain
                 .Select(static pair => new CommittedOffset(pair.Key, pair.Value))];
         }
     }
+
+    public Task<ClassicJoinResponse> JoinClassic(ClassicJoinRequest request) => throw new NotSupportedException();
+
+    public Task<ClassicSyncResponse> SyncClassic(ClassicSyncRequest request) => throw new NotSupportedException();
+
+    public Task<ErrorCode> HeartbeatClassic(string memberId, string? instanceId, int generation) =>
+        throw new NotSupportedException();
+
+    public Task<IReadOnlyList<ErrorCode>> LeaveClassic(IReadOnlyList<ClassicLeavingMember> members) =>
+        throw new NotSupportedException();
 
     public Task<GroupDescription> Describe()
     {

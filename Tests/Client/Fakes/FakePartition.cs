@@ -105,7 +105,7 @@ internal sealed class FakePartition(TopicPartition partition) : IPartitionGrain
         return TryFetch(request, out _) ?? new FetchResponse(RecordBytes.Empty, EndOffset, EndOffset, LogStartOffset, 0);
     }
 
-    public Task<OffsetAndTimestamp> ListOffsets(long timestamp)
+    public Task<OffsetAndTimestamp> ListOffsets(long timestamp, bool readCommitted = false, int currentLeaderEpoch = -1)
     {
         lock (_gate)
         {
@@ -125,7 +125,7 @@ internal sealed class FakePartition(TopicPartition partition) : IPartitionGrain
         }
     }
 
-    public Task<EpochEndOffset> OffsetForLeaderEpoch(int leaderEpoch) => throw new NotSupportedException();
+    public Task<EpochEndOffset> OffsetForLeaderEpoch(int leaderEpoch, int currentLeaderEpoch = -1) => throw new NotSupportedException();
 
     public Task<long> DeleteRecords(long beforeOffset) => throw new NotSupportedException();
 

@@ -25,7 +25,19 @@ public sealed class GroupRecordTests
             "0001" + "0000000000000102" + "0000" + "00000000000003E8" + "00000000000007D0"
         },
         { new OffsetRecord("g", "logs", 7, null), "0001" + "000167" + "00046C6F6773" + "00000007", null },
-        { new ClassicGroupRecord("g", true), "0002" + "000167", null },
+        { new ClassicGroupRecord("g", null), "0002" + "000167", null },
+        {
+            new ClassicGroupRecord("g", new ClassicGroupValue("consumer", 7, "range", "m", 1000,
+                [new ClassicMemberValue("m", "i", "c", "/h", 60000, 10000, [1, 2], [3])])),
+            "0002" + "000167",
+            "0003" + "0008636F6E73756D6572" + "00000007" + "000572616E6765" + "00016D" + "00000000000003E8" + "00000001"
+            + "00016D" + "000169" + "000163" + "00022F68" + "0000EA60" + "00002710" + "00000002" + "0102" + "00000001" + "03"
+        },
+        {
+            new ClassicGroupRecord("g", new ClassicGroupValue("consumer", 8, null, null, 1000, [])),
+            "0002" + "000167",
+            "0003" + "0008636F6E73756D6572" + "00000008" + "FFFF" + "FFFF" + "00000000000003E8" + "00000000"
+        },
         { new GroupEpochRecord("g", 9), "0003" + "000167", "0000" + "00000009" + "00" },
         { new GroupEpochRecord("g", null), "0003" + "000167", null },
         {
@@ -69,7 +81,28 @@ public sealed class GroupRecordTests
             GroupRecordStatus.Read,
             GroupRecordReader.Read(keyBytes.WrittenSpan, valueBytes.WrittenSpan, hasValue, [], out var read));
         if (record is SubscribedTopicsRecord topics) Assert.Equal(topics.Topics, ((SubscribedTopicsRecord)read!).Topics);
+        else if (record is ClassicGroupRecord { Value: not null }) Assert.Equivalent(record, read, strict: true);
         else Assert.Equal(record, read);
+    }
+
+    [Theory]
+    [InlineData("0000" + "0008636F6E73756D6572" + "00000007" + "000572616E6765" + "00016D" + "00000001"
+        + "00016D" + "000163" + "00022F68" + "00002710" + "00000002" + "0102" + "00000001" + "03")]
+    [InlineData("0004" + "09636F6E73756D6572" + "00000007" + "0672616E6765" + "026D" + "00000000000003E8" + "02"
+        + "026D" + "00" + "0263" + "032F68" + "00002710" + "00002710" + "03" + "0102" + "02" + "03" + "00" + "00")]
+    public void Other_versions_of_a_classic_group_are_read_too(string value)
+    {
+        var status = GroupRecordReader.Read(
+            Convert.FromHexString("0002" + "000167"), Convert.FromHexString(value), true, [], out var record);
+
+        Assert.Equal(GroupRecordStatus.Read, status);
+        var group = Assert.IsType<ClassicGroupRecord>(record).Value!;
+        Assert.Equal(("consumer", 7, "range", "m"), (group.ProtocolType, group.Generation, group.Protocol, group.LeaderId));
+        var member = Assert.Single(group.Members);
+        Assert.Equal(("m", null, "c", "/h", 10000, 10000),
+            (member.MemberId, member.InstanceId, member.ClientId, member.ClientHost, member.SessionTimeoutMs, member.RebalanceTimeoutMs));
+        Assert.Equal([1, 2], member.Subscription);
+        Assert.Equal([3], member.Assignment);
     }
 
     [Theory]

@@ -49,9 +49,9 @@ internal sealed class FakeOffsetsPartition : IPartitionGrain
         }
     }
 
-    public Task<OffsetAndTimestamp> ListOffsets(long timestamp) => Task.FromResult(new OffsetAndTimestamp(0, -1, 0));
+    public Task<OffsetAndTimestamp> ListOffsets(long timestamp, bool readCommitted = false, int currentLeaderEpoch = -1) => Task.FromResult(new OffsetAndTimestamp(0, -1, 0));
 
-    public Task<EpochEndOffset> OffsetForLeaderEpoch(int leaderEpoch) => throw new NotSupportedException();
+    public Task<EpochEndOffset> OffsetForLeaderEpoch(int leaderEpoch, int currentLeaderEpoch = -1) => throw new NotSupportedException();
 
     public Task<long> DeleteRecords(long beforeOffset) => throw new NotSupportedException();
 

@@ -1,0 +1,255 @@
+using System.Net;
+using System.Net.Sockets;
+using System.Threading.Channels;
+using Microsoft.Extensions.Logging;
+using OrleansLog.Kafka.Apis;
+using OrleansLog.Kafka.Protocol;
+
+namespace OrleansLog.Kafka.Server;
+
+/// <summary>
+/// One client's connection. Requests are answered in the order in which they came. Those that may be pipelined (Produce) are begun
+/// as they come, up to bounds, and answered by a second loop; any other is begun when all before it are answered, and nothing is
+/// read beyond the one after it. So a client that does not read its responses is not read from either, and holds no more memory
+/// than its bounds.
+/// </summary>
+internal sealed partial class KafkaConnection : IDisposable
+{
+    private readonly Socket _socket;
+    private readonly KafkaServices _services;
+    private readonly ILogger _logger;
+    private readonly FrameReader _reader;
+    private readonly ResponseSender _sender;
+    private readonly InFlight _inFlight;
+    private readonly CancellationTokenSource _aborted = new();
+    private readonly CancellationTokenSource _stopReading = new();
+    private readonly Channel<(RequestContext Request, Task Handled)> _begun;
+
+    /// <summary>A connection that was accepted.</summary>
+    public KafkaConnection(Socket socket, KafkaServices services, ILogger logger)
+    {
+        _socket = socket;
+        _services = services;
+        _logger = logger;
+        socket.NoDelay = true;
+        socket.SetSocketOption(SocketOptionLevel.Socket, SocketOptionName.KeepAlive, true);
+        Remote = socket.RemoteEndPoint;
+        _reader = new FrameReader(socket, services.Options, services.Budget, services.Time);
+        _sender = new ResponseSender(socket);
+        _inFlight = new InFlight(services.Options.MaxInFlightRequests, services.Options.MaxConnectionBytes);
+        _begun = Channel.CreateUnbounded<(RequestContext, Task)>(
+            new UnboundedChannelOptions { SingleReader = true, SingleWriter = true });
+    }
+
+    /// <summary>Where the client is.</summary>
+    public EndPoint? Remote { get; }
+
+    /// <summary>How long nothing has come from the client while nothing was being worked on for it, or it took nothing.</summary>
+    public TimeSpan Idle => _inFlight.Count == 0 || _sender.IsSending ? _reader.Quiet : TimeSpan.Zero;
+
+    /// <summary>Serves the client until either side ends it. Never throws.</summary>
+    public async Task RunAsync()
+    {
+        var answering = Task.Run(AnswerAsync);
+        try
+        {
+            await ReadAsync().ConfigureAwait(false);
+        }
+        catch (Exception e)
+        {
+            Close(e);
+        }
+
+        _begun.Writer.TryComplete();
+        await answering.ConfigureAwait(false);
+        Close(null);
+    }
+
+    /// <summary>Takes no more requests; those begun are answered, and then the connection is closed.</summary>
+    public void Finish() => _stopReading.Cancel();
+
+    /// <summary>Closes the connection at once.</summary>
+    public void Abort(string reason) => Close(new ProtocolException(reason));
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        _socket.Dispose();
+        _aborted.Dispose();
+        _stopReading.Dispose();
+    }
+
+    private async Task ReadAsync()
+    {
+        using var ending = CancellationTokenSource.CreateLinkedTokenSource(_stopReading.Token, _aborted.Token);
+        Task<Frame?>? ahead = null;
+        try
+        {
+            while (true)
+            {
+                var reading = ahead is null ? _reader.ReadAsync(ending.Token) : new ValueTask<Frame?>(ahead);
+                ahead = null;
+                if (await reading.ConfigureAwait(false) is not { } frame) return;
+                var request = Open(frame);
+                if (request is null) continue;
+                await _inFlight.EnterAsync(frame.Length, ending.Token).ConfigureAwait(false);
+                if (request.Api.IsPipelined)
+                {
+                    // All before it are of its kind, or have been answered: nobody begins another before them.
+                    _begun.Writer.TryWrite((request, Begin(request)));
+                    await request.Ordered.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+                    continue;
+                }
+
+                await _inFlight.WhenAloneAsync(ending.Token).ConfigureAwait(false);
+                var handled = Begin(request);
+                _begun.Writer.TryWrite((request, handled));
+                if (!handled.IsCompleted) ahead = await WatchWhileAsync(handled, ending.Token).ConfigureAwait(false);
+            }
+        }
+        finally
+        {
+            if (ahead is not null) _ = DiscardAsync(ahead);
+        }
+    }
+
+    /// <summary>Reads on while a request is carried out, and ends its waits when the client goes away meanwhile.</summary>
+    private async Task<Task<Frame?>> WatchWhileAsync(Task handled, CancellationToken cancellationToken)
+    {
+        var ahead = _reader.ReadAsync(cancellationToken).AsTask();
+        if (await Task.WhenAny(handled, ahead).ConfigureAwait(false) == ahead && (!ahead.IsCompletedSuccessfully || ahead.Result is null))
+        {
+            // At a stop, what was begun is answered; a long poll sees for itself that the silo stops.
+            if (!_stopReading.IsCancellationRequested) await _aborted.CancelAsync().ConfigureAwait(false);
+        }
+
+        return ahead;
+    }
+
+    private static async Task DiscardAsync(Task<Frame?> ahead)
+    {
+        try
+        {
+            (await ahead.ConfigureAwait(false))?.Dispose();
+        }
+        catch (Exception)
+        {
+            // The connection is closed; why has been said.
+        }
+    }
+
+    /// <summary>Reads the header. Null when the request was answered with that.</summary>
+    private RequestContext? Open(Frame frame)
+    {
+        try
+        {
+            var reader = new KafkaReader(frame.Memory);
+            var header = RequestHeader.ReadStart(ref reader);
+            var api = _services.Apis.Find(header.ApiKey)
+                ?? throw new ProtocolException($"API key {header.ApiKey} (version {header.ApiVersion}) is not served");
+            if (!api.Serves(header.ApiVersion))
+            {
+                if (api is not ApiVersionsApi versions)
+                    throw new ProtocolException($"version {header.ApiVersion} of {api.Key} is not served: {api.MinVersion} to {api.MaxVersion} are");
+                var refusal = new RequestContext(_services, frame, api, header with { ApiVersion = 0 }, Remote, _aborted.Token);
+                versions.WriteUnsupported(refusal.Response);
+                _inFlight.Add(frame.Length);
+                _begun.Writer.TryWrite((refusal, Task.CompletedTask));
+                return null;
+            }
+
+            header = header.ReadRest(ref reader, api.IsFlexible(header.ApiVersion));
+            return new RequestContext(_services, frame, api, header, Remote, _aborted.Token) { Body = frame.Memory[^reader.Remaining..] };
+        }
+        catch
+        {
+            frame.Dispose();
+            throw;
+        }
+    }
+
+    private Task Begin(RequestContext request)
+    {
+        if (_logger.IsEnabled(LogLevel.Trace)) LogRequest(request.Api.Key, request.ApiVersion, Remote, Convert.ToHexString(request.Body.Span));
+        var reader = new KafkaReader(request.Body) { IsFlexible = request.Api.IsFlexible(request.ApiVersion) };
+        try
+        {
+            return request.Api.HandleAsync(request, reader);
+        }
+        catch (Exception e)
+        {
+            return Task.FromException(e);
+        }
+    }
+
+    /// <summary>Sends the responses in the order of the requests.</summary>
+    private async Task AnswerAsync()
+    {
+        var isBroken = false;
+        await foreach (var (request, handled) in _begun.Reader.ReadAllAsync().ConfigureAwait(false))
+        {
+            try
+            {
+                await handled.ConfigureAwait(false);
+                if (!isBroken && !request.HasNoResponse) await _sender.SendAsync(request.Response).ConfigureAwait(false);
+                if (request.CloseReason is { } reason) throw new ProtocolException(reason);
+            }
+            catch (Exception e)
+            {
+                // What was begun after it is still waited for, since it may use the memory of its request.
+                isBroken = true;
+                Close(e is ProtocolException ? new ProtocolException($"{request.Api.Key} (version {request.ApiVersion}): {e.Message}") : e);
+            }
+            finally
+            {
+                var length = request.FrameLength;
+                request.Dispose();
+                _inFlight.Leave(length);
+            }
+        }
+    }
+
+    private void Close(Exception? cause)
+    {
+        if (_aborted.IsCancellationRequested && cause is not ProtocolException) cause = null;
+        switch (cause)
+        {
+            case null:
+            case OperationCanceledException:
+            case ObjectDisposedException:
+                break;
+            case ProtocolException:
+                LogClosed(Remote, cause.Message);
+                break;
+            case SocketException:
+                LogBroken(Remote, cause.Message);
+                break;
+            default:
+                LogFailed(cause, Remote);
+                break;
+        }
+
+        try
+        {
+            _aborted.Cancel();
+        }
+        catch (ObjectDisposedException)
+        {
+            // It was closed before.
+        }
+
+        _socket.Dispose();
+    }
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "The Kafka connection from {Remote} is closed: {Reason}.")]
+    private partial void LogClosed(EndPoint? remote, string reason);
+
+    [LoggerMessage(Level = LogLevel.Debug, Message = "The Kafka connection from {Remote} broke: {Reason}")]
+    private partial void LogBroken(EndPoint? remote, string reason);
+
+    [LoggerMessage(Level = LogLevel.Error, Message = "The Kafka connection from {Remote} is closed: a request failed.")]
+    private partial void LogFailed(Exception exception, EndPoint? remote);
+
+    [LoggerMessage(Level = LogLevel.Trace, Message = "{Api} {Version} from {Remote}: {Body}")]
+    private partial void LogRequest(ApiKey api, short version, EndPoint? remote, string body);
+}

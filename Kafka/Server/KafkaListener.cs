@@ -1,0 +1,161 @@
+using System.Collections.Concurrent;
+using System.Net;
+using System.Net.Sockets;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Options;
+using OrleansLog.Grains.Interfaces;
+using OrleansLog.Kafka.Apis;
+using OrleansLog.Kafka.Options;
+
+namespace OrleansLog.Kafka.Server;
+
+/// <summary>
+/// Accepts Kafka clients from the time the silo takes calls until its leaderships have been handed over. It works on sockets
+/// directly: a request's records are received into the memory that the log takes them from, and sent from that into which they
+/// were read.
+/// </summary>
+internal sealed partial class KafkaListener(
+    IGrainFactory grains,
+    IClusterView cluster,
+    KafkaEndpoint endpoint,
+    IOptions<KafkaOptions> options,
+    TimeProvider time,
+    ILogger<KafkaListener> logger) : ILifecycleParticipant<ISiloLifecycle>, IAsyncDisposable
+{
+    private const int Backlog = 512;
+    private static readonly TimeSpan StopPatience = TimeSpan.FromSeconds(2);
+    private readonly ConcurrentDictionary<KafkaConnection, Task> _connections = new();
+    private readonly CancellationTokenSource _stopping = new();
+    private readonly ByteBudget _budget = new(options.Value.MaxBufferedBytes);
+    private Socket? _socket;
+    private Task _accepting = Task.CompletedTask;
+    private Task _sweeping = Task.CompletedTask;
+
+    /// <summary>How many clients are connected.</summary>
+    public int ConnectionCount => _connections.Count;
+
+    /// <summary>Bytes of requests and responses in memory.</summary>
+    public long BufferedBytes => _budget.Used;
+
+    /// <inheritdoc/>
+    public void Participate(ISiloLifecycle observer)
+    {
+        // Last to start; but while leaderships are handed over, clients still learn from here where they go.
+        observer.Subscribe(nameof(KafkaListener), ServiceLifecycleStage.Active + 2, _ => StartAsync());
+        observer.Subscribe(
+            nameof(KafkaListener), ServiceLifecycleStage.Active, static _ => Task.CompletedTask, _ => DisposeAsync().AsTask());
+    }
+
+    /// <summary>Closes the listener and all connections; what was begun is answered first.</summary>
+    public async ValueTask DisposeAsync()
+    {
+        if (_stopping.IsCancellationRequested) return;
+        await _stopping.CancelAsync().ConfigureAwait(false);
+        _socket?.Dispose();
+        await _accepting.ConfigureAwait(false);
+        await _sweeping.ConfigureAwait(false);
+        foreach (var connection in _connections.Keys) connection.Finish();
+        try
+        {
+            await Task.WhenAll(_connections.Values).WaitAsync(StopPatience, time).ConfigureAwait(false);
+        }
+        catch (TimeoutException)
+        {
+            foreach (var connection in _connections.Keys) connection.Abort("the silo stops");
+        }
+    }
+
+    private Task StartAsync()
+    {
+        var socket = new Socket(endpoint.Listen.AddressFamily, SocketType.Stream, ProtocolType.Tcp);
+        try
+        {
+            socket.SetSocketOption(SocketOptionLevel.Socket, SocketOptionName.ReuseAddress, true);
+            if (endpoint.Listen.Address.Equals(IPAddress.IPv6Any)) socket.DualMode = true;
+            socket.Bind(endpoint.Listen);
+            socket.Listen(Backlog);
+        }
+        catch
+        {
+            socket.Dispose();
+            throw;
+        }
+
+        _socket = socket;
+        var services = new KafkaServices(
+            grains, cluster, options.Value, ApiTable.Create(), _budget, time);
+        _accepting = Task.Run(() => AcceptAsync(socket, services), CancellationToken.None);
+        _sweeping = Task.Run(SweepAsync, CancellationToken.None);
+        return Task.CompletedTask;
+    }
+
+    private async Task AcceptAsync(Socket listener, KafkaServices services)
+    {
+        while (!_stopping.IsCancellationRequested)
+        {
+            try
+            {
+                var socket = await listener.AcceptAsync(_stopping.Token).ConfigureAwait(false);
+                if (_connections.Count < options.Value.MaxConnections)
+                {
+                    Serve(new KafkaConnection(socket, services, logger));
+                    continue;
+                }
+
+                LogFull(socket.RemoteEndPoint, options.Value.MaxConnections);
+                socket.Dispose();
+            }
+            catch (Exception e) when (e is OperationCanceledException or ObjectDisposedException)
+            {
+                return;
+            }
+            catch (SocketException e)
+            {
+                // That connection was reset before it was accepted, or there are no descriptors left; the next may do better.
+                LogNotAccepted(e.Message);
+                if (e.SocketErrorCode == SocketError.TooManyOpenSockets) await Task.Delay(TimeSpan.FromMilliseconds(100), time).ConfigureAwait(false);
+            }
+        }
+    }
+
+    private void Serve(KafkaConnection connection)
+    {
+        var running = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        _connections[connection] = running.Task;
+        _ = Task.Run(async () =>
+        {
+            await connection.RunAsync().ConfigureAwait(false);
+            _connections.TryRemove(connection, out _);
+            connection.Dispose();
+            running.SetResult();
+        });
+    }
+
+    /// <summary>One timer looks after all connections.</summary>
+    private async Task SweepAsync()
+    {
+        var limit = options.Value.ConnectionsMaxIdle;
+        using var timer = new PeriodicTimer(limit / 4, time);
+        try
+        {
+            while (await timer.WaitForNextTickAsync(_stopping.Token).ConfigureAwait(false))
+            {
+                foreach (var connection in _connections.Keys)
+                {
+                    if (connection.Idle > limit)
+                        connection.Abort($"it was idle for longer than {KafkaOptions.SectionName}:{nameof(KafkaOptions.ConnectionsMaxIdle)} = {limit}");
+                }
+            }
+        }
+        catch (OperationCanceledException)
+        {
+            // The silo stops.
+        }
+    }
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "The Kafka connection from {Remote} is closed at once: there are {Limit}, as many as OrleansLog:Kafka:MaxConnections allows.")]
+    private partial void LogFull(EndPoint? remote, int limit);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "A Kafka connection could not be accepted: {Reason}")]
+    private partial void LogNotAccepted(string reason);
+}

@@ -1,0 +1,32 @@
+using Xunit;
+
+namespace OrleansLog.Tests.Kafka.Clients;
+
+/// <summary>A test that needs kcat.</summary>
+public sealed class KcatFactAttribute : FactAttribute
+{
+    private static readonly Lazy<bool> IsThere = new(() => RealClient.Has("kcat", "-V"));
+
+    /// <summary>Whether it is there.</summary>
+    public static bool IsInstalled => IsThere.Value;
+
+    public KcatFactAttribute()
+    {
+        if (!IsThere.Value) Skip = "kcat is not installed (Debian: apt-get install kcat).";
+    }
+}
+
+/// <summary>A test that needs the two Kafka clients of Python, as Debian packages them.</summary>
+public sealed class PythonClientsFactAttribute : FactAttribute
+{
+    private static readonly Lazy<bool> AreThere = new(() => RealClient.Has(RealClient.Python, "-c", "import kafka, confluent_kafka"));
+
+    /// <summary>Whether they are there.</summary>
+    public static bool AreInstalled => AreThere.Value;
+
+    public PythonClientsFactAttribute()
+    {
+        if (!AreThere.Value)
+            Skip = "python3-kafka or python3-confluent-kafka is not installed (Debian: apt-get install python3-kafka python3-confluent-kafka).";
+    }
+}
