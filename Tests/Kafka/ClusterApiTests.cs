@@ -1,4 +1,3 @@
-using OrleansLog.Grains.Interfaces;
 using OrleansLog.Kafka;
 using OrleansLog.Kafka.Server;
 using OrleansLog.Tests.Cluster;
