@@ -23,6 +23,9 @@ public interface IClusterView
     /// <summary>What this node keeps on its disk. It looks there.</summary>
     NodeStorage DescribeStorage();
 
+    /// <summary>Waits until this node is among those that run, as far as it knows itself, which is a moment after it does.</summary>
+    Task WhenActiveAsync(CancellationToken cancellationToken);
+
     /// <summary>Whether this node is in office for the partition at the moment.</summary>
     bool Leads(TopicPartition partition);
 

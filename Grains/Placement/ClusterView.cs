@@ -42,6 +42,10 @@ internal sealed class ClusterView(
     public NodeStorage DescribeStorage() => storage.Describe();
 
     /// <inheritdoc/>
+    public Task WhenActiveAsync(CancellationToken cancellationToken) =>
+        nodes.WaitForAsync(view => view.Find(NodeId) is { IsActive: true }, cancellationToken);
+
+    /// <inheritdoc/>
     public bool Leads(TopicPartition partition) => replicas.FindLeader(partition) is { IsClosed: false };
 
     /// <inheritdoc/>

@@ -25,6 +25,9 @@ internal sealed partial class KafkaConnection : IDisposable
     private readonly CancellationTokenSource _stopReading = new();
     private readonly Channel<(RequestContext Request, Task Handled)> _begun;
 
+    /// <summary>The last request that may not be pipelined.</summary>
+    private Task _alone = Task.CompletedTask;
+
     /// <summary>A connection that was accepted.</summary>
     public KafkaConnection(Socket socket, KafkaServices services, ILogger logger)
     {
@@ -92,24 +95,38 @@ internal sealed partial class KafkaConnection : IDisposable
                 if (await reading.ConfigureAwait(false) is not { } frame) return;
                 var request = Open(frame);
                 if (request is null) continue;
-                await _inFlight.EnterAsync(frame.Length, ending.Token).ConfigureAwait(false);
+                await WaitForTurnAsync(request, ending.Token).ConfigureAwait(false);
+                var handled = Begin(request);
+                _begun.Writer.TryWrite((request, handled));
                 if (request.Api.IsPipelined)
                 {
-                    // All before it are of its kind, or have been answered: nobody begins another before them.
-                    _begun.Writer.TryWrite((request, Begin(request)));
                     await request.Ordered.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
                     continue;
                 }
 
-                await _inFlight.WhenAloneAsync(ending.Token).ConfigureAwait(false);
-                var handled = Begin(request);
-                _begun.Writer.TryWrite((request, handled));
+                _alone = handled;
                 if (!handled.IsCompleted) ahead = await WatchWhileAsync(handled, ending.Token).ConfigureAwait(false);
             }
         }
         finally
         {
             if (ahead is not null) _ = DiscardAsync(ahead);
+        }
+    }
+
+    /// <summary>Waits for room, and for the requests before this one: all of them, unless they and this one may be pipelined.</summary>
+    private async ValueTask WaitForTurnAsync(RequestContext request, CancellationToken cancellationToken)
+    {
+        try
+        {
+            await _inFlight.EnterAsync(request.FrameLength, cancellationToken).ConfigureAwait(false);
+            if (!request.Api.IsPipelined || !_alone.IsCompleted)
+                await _inFlight.WhenAloneAsync(cancellationToken).ConfigureAwait(false);
+        }
+        catch
+        {
+            request.Dispose();
+            throw;
         }
     }
 

@@ -23,6 +23,7 @@ internal sealed partial class KafkaListener(
     ILogger<KafkaListener> logger) : ILifecycleParticipant<ISiloLifecycle>, IAsyncDisposable
 {
     private const int Backlog = 512;
+    private static readonly TimeSpan StartPatience = TimeSpan.FromSeconds(5);
     private static readonly TimeSpan StopPatience = TimeSpan.FromSeconds(2);
     private readonly ConcurrentDictionary<KafkaConnection, Task> _connections = new();
     private readonly CancellationTokenSource _stopping = new();
@@ -41,7 +42,7 @@ internal sealed partial class KafkaListener(
     public void Participate(ISiloLifecycle observer)
     {
         // Last to start; but while leaderships are handed over, clients still learn from here where they go.
-        observer.Subscribe(nameof(KafkaListener), ServiceLifecycleStage.Active + 2, _ => StartAsync());
+        observer.Subscribe(nameof(KafkaListener), ServiceLifecycleStage.Active + 2, StartAsync);
         observer.Subscribe(
             nameof(KafkaListener), ServiceLifecycleStage.Active, static _ => Task.CompletedTask, _ => DisposeAsync().AsTask());
     }
@@ -65,8 +66,12 @@ internal sealed partial class KafkaListener(
         }
     }
 
-    private Task StartAsync()
+    private async Task StartAsync(CancellationToken cancellationToken)
     {
+        // The first client is to find a broker in the metadata.
+        await cluster.WhenActiveAsync(cancellationToken).WaitAsync(StartPatience, time, cancellationToken)
+            .ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        cancellationToken.ThrowIfCancellationRequested();
         var socket = new Socket(endpoint.Listen.AddressFamily, SocketType.Stream, ProtocolType.Tcp);
         try
         {
@@ -86,7 +91,6 @@ internal sealed partial class KafkaListener(
             grains, cluster, options.Value, ApiTable.Create(), _budget, time);
         _accepting = Task.Run(() => AcceptAsync(socket, services), CancellationToken.None);
         _sweeping = Task.Run(SweepAsync, CancellationToken.None);
-        return Task.CompletedTask;
     }
 
     private async Task AcceptAsync(Socket listener, KafkaServices services)

@@ -136,6 +136,22 @@ public sealed class ConnectionTests
     }
 
     [Fact]
+    public async Task A_request_sent_ahead_of_a_long_poll_waits_for_it()
+    {
+        await using var silo = await KafkaSilo.StartAsync();
+        using var peer = await silo.ConnectAsync();
+        foreach (var topic in (string[])["t", "u"]) await peer.MetadataAsync(topic);
+        var polling = peer.FetchAsync([("t", 0)], maxWaitMs: 20_000);
+        var produced = await peer.SendAsync(ApiKey.Produce, 9, true, request => KafkaRequests.WriteProduce(request, "u", Batches.Of("a")));
+        using var other = await silo.ConnectAsync();
+        Assert.Equal(0, (await other.FetchAsync([("u", 0)], maxWaitMs: 300))[0].HighWatermark);
+        await other.ProduceAsync("t", Batches.Of("b"));
+        Assert.NotEmpty((await polling)[0].Records!);
+        var response = new KafkaResponse(await peer.ReceiveAsync(produced), isFlexible: true, hasTaggedHeader: true);
+        Assert.Equal((ErrorCode.None, 0, null), KafkaRequests.ReadProduced(response));
+    }
+
+    [Fact]
     public async Task A_client_that_does_not_read_is_not_read_from_either()
     {
         await using var silo = await KafkaSilo.StartAsync();
