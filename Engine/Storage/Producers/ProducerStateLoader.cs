@@ -61,8 +61,9 @@ internal static class ProducerStateLoader
             start = (int?)location.Damage?.Position ?? location.Position;
         }
 
+        // With the CRCs: a sequence number that a flipped bit made up would have new records taken for old ones.
         using var walker = new SegmentWalker(
-            segment.File, start, segment.SizeInBytes, segment.BaseOffset, segment.LimitOffset, verifyCrc: false);
+            segment.File, start, segment.SizeInBytes, segment.BaseOffset, segment.LimitOffset, verifyCrc: true);
         while (walker.MoveNext())
             if (!walker.IsDamage && walker.FirstOffset >= from) producers.Replay(walker.Header, nowMs);
     }

@@ -45,6 +45,19 @@ public sealed class ProducerStateTests
     }
 
     [Fact]
+    public void A_flipped_bit_in_a_sequence_number_has_no_new_record_taken_for_an_old_one()
+    {
+        const int BaseSequence = 53; // its place in a batch, where it is big-endian
+        using var test = new TestLog();
+        for (var sequence = 0; sequence < 3; sequence++) test.Append(TestLog.Sequenced(7, sequence));
+        var segment = test.Log.Segments[0];
+        var (path, last) = (segment.LogPath, segment.SizeInBytes / 3 * 2);
+        test.Reopen(() => test.Files.FlipBit(path, last + BaseSequence + 3, 0)); // of 2 it makes 3
+        Assert.Equal(
+            ErrorCode.OutOfOrderSequenceNumber, LogHarness.Refused(() => test.Log.AppendAsLeader(TestLog.Sequenced(7, 3), 0)).Error);
+    }
+
+    [Fact]
     public async Task A_gap_is_refused_naming_the_producer_and_the_numbers()
     {
         await using var harness = await LogHarness.StartAsync();
