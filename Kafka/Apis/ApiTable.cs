@@ -32,6 +32,8 @@ internal sealed class ApiTable
         new CreatePartitionsApi(),
         new ElectLeadersApi(),
         new IncrementalAlterConfigsApi(),
+        new AlterPartitionReassignmentsApi(),
+        new ListPartitionReassignmentsApi(),
         new DescribeClusterApi(),
         new DescribeTopicPartitionsApi(),
         .. GroupApis.Create(),

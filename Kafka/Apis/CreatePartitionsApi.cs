@@ -6,7 +6,7 @@ namespace OrleansLog.Kafka.Apis;
 
 /// <summary>
 /// CreatePartitions 0-3: raises the number of partitions of topics. Version 2 is flexible. An assignment of the new replicas by
-/// hand is refused, as the topic chooses their nodes itself.
+/// hand is refused, as the topic chooses their nodes itself; AlterPartitionReassignments moves them.
 /// </summary>
 internal sealed class CreatePartitionsApi() : KafkaApi(ApiKey.CreatePartitions, minVersion: 0, maxVersion: 3, flexibleFrom: 2)
 {
@@ -59,7 +59,7 @@ internal sealed class CreatePartitionsApi() : KafkaApi(ApiKey.CreatePartitions, 
         if (isAssigned)
         {
             throw new OrleansLogException(
-                ErrorCode.InvalidReplicaAssignment, $"The topic '{name}' chooses the nodes of its new partitions itself.");
+                ErrorCode.InvalidReplicaAssignment, $"The topic '{name}' chooses the nodes of its new partitions itself; reassign them when they are there.");
         }
 
         if (!validateOnly) return await context.Grains.GetTopic(name).CreatePartitions(count).ConfigureAwait(false);

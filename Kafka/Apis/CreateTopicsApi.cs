@@ -8,7 +8,8 @@ namespace OrleansLog.Kafka.Apis;
 /// CreateTopics 0-7. Version 1 adds validate_only and messages for people, 2 the throttle time, 4 lets partitions and replicas be
 /// left to the cluster (-1), 5 is flexible and tells how the topic turned out, 7 its id.
 /// <para>Any silo takes the request, not only the controller. The timeout is not looked at: a topic is made when the answer comes.
-/// Partitions are led with the first request for them.</para>
+/// Partitions are led with the first request for them. Nodes that are named for replicas have to run, where Kafka is content with one
+/// of a partition's.</para>
 /// </summary>
 internal sealed class CreateTopicsApi() : KafkaApi(ApiKey.CreateTopics, minVersion: 0, maxVersion: 7, flexibleFrom: 5)
 {
@@ -33,13 +34,12 @@ internal sealed class CreateTopicsApi() : KafkaApi(ApiKey.CreateTopics, minVersi
         return AnswerAsync(context, topics, validateOnly);
     }
 
-    private static SortedDictionary<int, int[]> ReadAssignment(ref KafkaReader request)
+    private static (int Partition, int[] Nodes)[] ReadAssignment(ref KafkaReader request)
     {
-        var assignment = new SortedDictionary<int, int[]>();
-        var count = request.ReadArrayLength("assignments");
-        for (var i = 0; i < count; i++)
+        var assignment = new (int, int[])[request.ReadArrayLength("assignments")];
+        for (var i = 0; i < assignment.Length; i++)
         {
-            assignment[request.ReadInt32("partition_index")] = request.ReadInt32Array("broker_ids");
+            assignment[i] = (request.ReadInt32("partition_index"), request.ReadInt32Array("broker_ids"));
             request.SkipTaggedFields();
         }
 
@@ -79,16 +79,33 @@ internal sealed class CreateTopicsApi() : KafkaApi(ApiKey.CreateTopics, minVersi
         response.WriteTaggedFields();
     }
 
-    private static Task<TopicDescription> CreateAsync(RequestContext context, Topic topic, bool validateOnly)
+    private static Task<TopicDescription> CreateAsync(RequestContext context, Topic topic, bool validateOnly) =>
+        context.Grains.GetCatalog().CreateTopic(new CreateTopicRequest(
+            topic.Name, topic.Partitions, topic.ReplicationFactor, topic.Configs, validateOnly, OrderAssignment(topic)));
+
+    /// <summary>The nodes named for each partition, in the order of the partitions; null when none are named.</summary>
+    private static int[][]? OrderAssignment(Topic topic)
     {
-        if (topic.Assignment.Count > 0)
+        if (topic.Assignment.Length == 0) return null;
+        if (topic.Partitions != -1 || topic.ReplicationFactor != -1)
         {
             throw new OrleansLogException(
-                ErrorCode.InvalidReplicaAssignment, $"The topic '{topic.Name}' is to have replicas assigned by hand, which is not offered.");
+                ErrorCode.InvalidRequest,
+                $"Nodes are named for the replicas of the topic '{topic.Name}': its numbers of partitions ({topic.Partitions}) and "
+                + $"replicas ({topic.ReplicationFactor}) must be -1.");
         }
 
-        return context.Grains.GetCatalog().CreateTopic(
-            new CreateTopicRequest(topic.Name, topic.Partitions, topic.ReplicationFactor, topic.Configs, validateOnly));
+        var ordered = topic.Assignment.OrderBy(static each => each.Partition).ToArray();
+        for (var i = 0; i < ordered.Length; i++)
+        {
+            if (ordered[i].Partition == i) continue;
+            throw new OrleansLogException(
+                ErrorCode.InvalidReplicaAssignment,
+                $"Nodes are named for the partitions {string.Join(", ", ordered.Select(static each => each.Partition))} of the topic "
+                + $"'{topic.Name}': each from 0 on must be there once.");
+        }
+
+        return [.. ordered.Select(static each => each.Nodes)];
     }
 
     private static void Write(KafkaWriter response, short version, string name, in Answer<TopicDescription> answer, bool validateOnly)
@@ -129,5 +146,5 @@ internal sealed class CreateTopicsApi() : KafkaApi(ApiKey.CreateTopics, minVersi
     }
 
     private sealed record Topic(
-        string Name, int Partitions, short ReplicationFactor, SortedDictionary<int, int[]> Assignment, Dictionary<string, string> Configs);
+        string Name, int Partitions, short ReplicationFactor, (int Partition, int[] Nodes)[] Assignment, Dictionary<string, string> Configs);
 }

@@ -113,9 +113,15 @@ internal ref struct KafkaReader
     }
 
     /// <summary>Reads an array of int32 that must not be null.</summary>
-    public int[] ReadInt32Array(string field)
+    public int[] ReadInt32Array(string field) =>
+        ReadNullableInt32Array(field) ?? throw new ProtocolException($"{field} is null; it must be an array.");
+
+    /// <summary>Reads an array of int32 or null.</summary>
+    public int[]? ReadNullableInt32Array(string field)
     {
-        var values = new int[ReadArrayLength(field)];
+        var length = ReadNullableArrayLength(field);
+        if (length < 0) return null;
+        var values = new int[length];
         for (var i = 0; i < values.Length; i++) values[i] = ReadInt32(field);
         return values;
     }
