@@ -74,9 +74,18 @@ internal sealed class ElectLeadersApi() : KafkaApi(ApiKey.ElectLeaders, minVersi
         var notAvailable = new Result(partition, ErrorCode.PreferredLeaderNotAvailable, $"Node {preferred} does not run or is not in sync.");
         if (state.OfflineReplicas.Contains(preferred) || !state.InSyncReplicas.Contains(preferred)) return notAvailable;
         var answer = await AdminCalls.TryAsync(
-            () => context.Grains.GetPartition(new TopicPartition(topic, partition)).HandOver(preferred)).ConfigureAwait(false);
+            () => HandOverAsync(context.Grains.GetPartition(new TopicPartition(topic, partition)), preferred)).ConfigureAwait(false);
         if (answer.Error != ErrorCode.None) return new Result(partition, answer.Error, answer.Message);
         return answer.Value == preferred ? new Result(partition, ErrorCode.None, null) : notAvailable;
+    }
+
+    private static async Task<int> HandOverAsync(IPartitionGrain partition, int preferred)
+    {
+        // One that nobody leads at the moment has to be led first: only a leader hands over.
+        if (await partition.Lead().ConfigureAwait(false) == preferred) return preferred;
+        var leader = await partition.HandOver(preferred).ConfigureAwait(false);
+        // It takes office now and tells the other silos, rather than with the first request that finds it.
+        return leader == preferred ? await partition.Lead().ConfigureAwait(false) : leader;
     }
 
     private static void Write(RequestContext context, List<(string Topic, IReadOnlyList<Result> Results)> topics)

@@ -11,6 +11,14 @@ internal static class KafkaRequests
     public static async Task<(ErrorCode Error, Guid Id, (ErrorCode Error, int Leader, int Epoch)[] Partitions)> MetadataAsync(
         this KafkaPeer peer, string topic, bool mayCreate = true)
     {
+        var (error, id, partitions) = await peer.FullMetadataAsync(topic, mayCreate);
+        return (error, id, Array.ConvertAll(partitions, static each => (each.Error, each.Leader, each.Epoch)));
+    }
+
+    /// <summary>Metadata of one topic, with where its partitions' replicas are.</summary>
+    public static async Task<(ErrorCode Error, Guid Id, TopologyRequests.Partition[] Partitions)> FullMetadataAsync(
+        this KafkaPeer peer, string topic, bool mayCreate = true)
+    {
         var response = await peer.AskAsync(ApiKey.Metadata, MetadataVersion, isFlexible: true, request =>
         {
             request.WriteArrayLength(1);
@@ -38,14 +46,13 @@ internal static class KafkaRequests
         response.Text();
         var id = response.Uuid();
         response.Boolean();
-        var partitions = new (ErrorCode, int, int)[response.ArrayLength()];
+        var partitions = new TopologyRequests.Partition[response.ArrayLength()];
         for (var i = 0; i < partitions.Length; i++)
         {
             var partitionError = response.Error();
             response.Int32();
-            partitions[i] = (partitionError, response.Int32(), response.Int32());
-            response.Int32Array();
-            response.Int32Array();
+            partitions[i] = new TopologyRequests.Partition(
+                partitionError, response.Int32(), response.Int32(), response.Int32Array(), response.Int32Array());
             response.Int32Array();
             response.Tags();
         }
