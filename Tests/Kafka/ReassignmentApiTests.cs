@@ -24,6 +24,9 @@ public sealed class ReassignmentApiTests
         Assert.Single(await peer.ListMovesAsync(("none", [0]), ("t", [0, 7])));
         Assert.Empty(await peer.ListMovesAsync(("t", [1])));
         await cluster.WhenShownAsync("t", it => it is { Leader: 1, Replicas: [4, 2, 3, 1], InSync: [1, 2, 3] });
+        // It is to have three, though there are four meanwhile.
+        var wider = await peer.ReassignAsync("t", [(0, [4, 3, 2, 1])], mayResize: false);
+        Assert.Equal(ErrorCode.InvalidReplicationFactor, Assert.Single(wider).Error);
 
         Assert.Equal([(0, ErrorCode.None, null)], await peer.ReassignAsync("t", [(0, null)]));
         await cluster.WhenShownAsync("t", it => it is { Leader: 1, Replicas: [1, 2, 3], InSync: [1, 2, 3] });
