@@ -23,7 +23,9 @@ internal sealed class OffsetCommitter(ClientContext context, ConsumerSettings se
             $"The committed offsets of group '{_groupId}'",
             () => Group.FetchOffsets(partitions),
             cancellationToken).ConfigureAwait(false);
-        return offsets.ToDictionary(static offset => offset.Partition, static offset => offset.Offset);
+        // Kafka's tools reset a group by committing -1 or -2, which are no offsets: it begins anew.
+        return offsets.Where(static offset => offset.Offset >= 0)
+            .ToDictionary(static offset => offset.Partition, static offset => offset.Offset);
     }
 
     /// <summary>Commits offsets; all of them are durable when this returns.</summary>

@@ -112,6 +112,17 @@ public sealed class ConsumerGroupTests : IDisposable
     }
 
     [Fact]
+    public async Task A_group_that_other_tools_reset_to_no_offset_begins_anew()
+    {
+        await ProduceAsync(3, 0);
+        Group.OnJoin = [P0];
+        Group.Committed[P0] = -2;
+        await using var consumer = Consumer();
+        consumer.Subscribe("t");
+        await ReadAsync(consumer, 3);
+    }
+
+    [Fact]
     public async Task A_commit_by_hand_includes_the_current_record()
     {
         await ProduceAsync(10, 0);
