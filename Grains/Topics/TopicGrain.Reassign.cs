@@ -11,6 +11,9 @@ namespace OrleansLog.Grains.Topics;
 /// </summary>
 internal sealed partial class TopicGrain
 {
+    private const int BeginAttempts = 6;
+    private static readonly TimeSpan BeginPause = TimeSpan.FromMilliseconds(100);
+
     private readonly HashSet<int> _toLook = [];
     private readonly Gate _looking = new();
 
@@ -79,7 +82,18 @@ internal sealed partial class TopicGrain
             + $"those that run and are not being drained are {string.Join(", ", able)}.");
     }
 
+    /// <summary>Begins a move; where to ask for the leader may be known only from the first answer, and it may be changing.</summary>
     private async Task<ReassignmentOutcome> BeginAsync(int partition, IReadOnlyList<int>? replicas)
+    {
+        for (var attempt = 1; ; attempt++)
+        {
+            var outcome = await TryBeginAsync(partition, replicas);
+            if (attempt == BeginAttempts || outcome.Error is not (ErrorCode.NotLeaderOrFollower or ErrorCode.LeaderNotAvailable)) return outcome;
+            await Task.Delay(BeginPause * attempt);
+        }
+    }
+
+    private async Task<ReassignmentOutcome> TryBeginAsync(int partition, IReadOnlyList<int>? replicas)
     {
         try
         {
