@@ -135,7 +135,8 @@ internal sealed class CommittedOffsets(
         }
 
         topicId = topic.Id;
-        if (offset.Offset < 0) return ErrorCode.InvalidRequest;
+        // -1 and -2 say to begin at the end or the start, when nobody reads: kafkajs resets groups so. Whoever finds them has no offset.
+        if (offset.Offset < -2) return ErrorCode.InvalidRequest;
         if (Encoding.UTF8.GetByteCount(offset.Metadata) > options.MaxOffsetMetadataBytes) return ErrorCode.OffsetMetadataTooLarge;
         if (isFull) return ErrorCode.InvalidCommitOffsetSize;
         // A member that gave the partition up must not undo what its new owner commits.

@@ -86,6 +86,16 @@ public sealed class GroupOffsetTests
         Assert.Equal(_bench.Time.GetUtcNow().ToUnixTimeMilliseconds(), offset.CommitTimestampMs);
     }
 
+    [Theory]
+    [InlineData(-1)]
+    [InlineData(-2)]
+    public void A_group_is_reset_by_the_offset_of_the_end_or_the_start(long offset)
+    {
+        Assert.Equal([ErrorCode.None], _bench.Commit("", -1, (Logs0, 13)));
+        Assert.Equal([ErrorCode.None], _bench.Commit("", -1, (Logs0, offset)));
+        Assert.Equal(offset, _bench.Offset(Logs0));
+    }
+
     [Fact]
     public void The_number_of_offsets_has_a_bound()
     {
