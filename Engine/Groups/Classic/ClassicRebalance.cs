@@ -8,7 +8,8 @@ namespace OrleansLog.Engine.Groups.Classic;
 /// </summary>
 internal sealed class ClassicRebalance(string groupId, ClassicGroup group, GroupOptions options, Deadlines deadlines)
 {
-    // While nobody is there but static members who are away, there is no haste.
+    // While nobody is there but static members who are away, there is no haste; and a client whose rebalance timeout is next to
+    // nothing still needs the time to ask for its assignment.
     private const int MinWaitMs = 1000;
 
     private long _joinDeadlineMs = Deadlines.Never;
@@ -142,7 +143,7 @@ internal sealed class ClassicRebalance(string groupId, ClassicGroup group, Group
             member.AnswerJoin(Welcome(member));
         }
 
-        _syncDeadlineMs = deadlines.In(group.RebalanceTimeoutMs);
+        _syncDeadlineMs = deadlines.In(Math.Max(group.RebalanceTimeoutMs, MinWaitMs));
     }
 
     private void Remove(List<ClassicMember> members, List<string> removed)

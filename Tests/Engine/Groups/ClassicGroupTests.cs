@@ -26,6 +26,16 @@ public sealed class ClassicGroupTests
     }
 
     [Fact]
+    public void A_member_with_no_time_for_a_rebalance_still_gets_its_assignment()
+    {
+        var join = JoinOf("") with { RebalanceTimeoutMs = 0 };
+        var joined = _group.Join(join).Response!;
+        Assert.Equal(ErrorCode.None, joined.Error);
+        _group.Pass(0.5);
+        Assert.Equal("mine", Text(_group.Sync(joined, (joined.MemberId, "mine")).Response));
+    }
+
+    [Fact]
     public void A_new_member_waits_until_the_others_have_come_back()
     {
         var first = _group.Join().Response!;
