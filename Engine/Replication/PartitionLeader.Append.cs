@@ -21,7 +21,8 @@ public sealed partial class PartitionLeader
     /// </summary>
     /// <param name="batches">The batches; offsets, leader epoch and (if the topic wants it) append time are written into them.
     /// The caller keeps the buffer until the answer.</param>
-    /// <param name="acks">-1: answer once committed; 1: once in this log; 0: as 1, the caller does not listen.</param>
+    /// <param name="acks">-1: answer once committed; 1: once in this log, which is committed where no other replica is in sync; 0: once
+    /// in this log, the caller does not listen.</param>
     /// <param name="timeout">How long to wait for the commit; it may still come about after that.</param>
     /// <param name="currentLeaderEpoch">The epoch that the caller believes in; -1 for none.</param>
     /// <param name="cancellationToken">Heeded until the batches are appended, not after.</param>
@@ -50,11 +51,15 @@ public sealed partial class PartitionLeader
         {
             // The producer takes this for success, so it must be as durable as success is.
             await CommitAsync(_log.LogEndOffset, timeout).ConfigureAwait(Continuations.StayOnContext);
+            CheckInSync(State, ErrorCode.NotEnoughReplicasAfterAppend);
             throw;
         }
 
-        if (acks == -1) await CommitAsync(result.NextOffset, timeout).ConfigureAwait(Continuations.StayOnContext);
+        // Alone in sync, this log is all there is to wait for, and a producer may count on finding what it was told is written.
+        if (acks == -1 || (acks == 1 && State.Isr.Count == 1))
+            await CommitAsync(result.NextOffset, timeout).ConfigureAwait(Continuations.StayOnContext);
         else CommitInBackground(result.NextOffset);
+        if (acks == -1) CheckInSync(State, ErrorCode.NotEnoughReplicasAfterAppend);
         return new ProduceOutcome(result.BaseOffsets, result.LogAppendTimeMs, _log.LogStartOffset, state.LeaderEpoch);
     }
 
@@ -171,8 +176,6 @@ public sealed partial class PartitionLeader
             // Committed before the end came is committed.
             if (_commit.Offset < nextOffset) throw NotCommitted(nextOffset, timeout);
         }
-
-        CheckInSync(State, ErrorCode.NotEnoughReplicasAfterAppend);
     }
 
     /// <summary>
