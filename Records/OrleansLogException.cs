@@ -23,6 +23,12 @@ public sealed class OrleansLogException : Exception
     /// <summary>Kafka's code for the error; never <see cref="ErrorCode.None"/>.</summary>
     public ErrorCode Error { get; }
 
+    /// <summary>
+    /// The positions in their batch of the records that it was refused for, ascending; empty if it is not for single records. Of very
+    /// many only the first are named.
+    /// </summary>
+    public IReadOnlyList<int> RefusedRecords { get; init; } = [];
+
     /// <summary>Whether the same request may succeed later without being changed.</summary>
     public bool IsRetriable => Error.IsRetriable();
 }

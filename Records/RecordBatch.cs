@@ -14,6 +14,9 @@ public static class RecordBatch
     /// </summary>
     public const int MinRecordSize = 7;
 
+    // Of the records that a batch is refused for, so many are named.
+    private const int MaxRefusedRecords = 10_000;
+
     /// <summary>
     /// Checks the batch at the start of <paramref name="source"/>: that it is whole, of magic 2, not above
     /// <paramref name="maxBatchBytes"/> (header included), with offsets, count and codec that make sense, and that its CRC
@@ -127,6 +130,7 @@ public static class RecordBatch
         var options = new RecordBatchReaderOptions { MaxDecompressedBytes = maxDecompressedBytes, UsePooledMemory = true };
         using var reader = new RecordBatchReader(batch, options);
         var next = reader.Header.BaseOffset;
+        List<int>? withoutKey = null;
         while (reader.MoveNext())
         {
             ref readonly var record = ref reader.Current;
@@ -135,12 +139,8 @@ public static class RecordBatch
                 throw Fault.Corrupt($"A record has offset {record.Offset} where {next} was expected.");
             }
 
-            if (requireKeys && !record.HasKey)
-            {
-                throw Fault.With(
-                    ErrorCode.InvalidRecord,
-                    $"Record {record.Offset - reader.Header.BaseOffset} of a batch has no key; a compacted topic requires one.");
-            }
+            if (requireKeys && !record.HasKey && (withoutKey ??= []).Count < MaxRefusedRecords)
+                withoutKey.Add((int)(record.Offset - reader.Header.BaseOffset));
 
             if (record.TimestampMs < -1)
             {
@@ -150,6 +150,15 @@ public static class RecordBatch
             }
 
             next++;
+        }
+
+        if (withoutKey is not null)
+        {
+            throw new OrleansLogException(
+                ErrorCode.InvalidRecord, $"Record {withoutKey[0]} of a batch has no key; a compacted topic requires one.")
+            {
+                RefusedRecords = withoutKey,
+            };
         }
     }
 

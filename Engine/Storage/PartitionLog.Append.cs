@@ -69,7 +69,10 @@ public sealed partial class PartitionLog
         }
         catch (OrleansLogException fault)
         {
-            throw new OrleansLogException(fault.Error, $"Refused for {Partition}: {fault.Message}", fault);
+            throw new OrleansLogException(fault.Error, $"Refused for {Partition}: {fault.Message}", fault)
+            {
+                RefusedRecords = fault.RefusedRecords,
+            };
         }
     }
 

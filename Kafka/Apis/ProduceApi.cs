@@ -8,7 +8,8 @@ namespace OrleansLog.Kafka.Apis;
 /// <summary>
 /// Produce 3-9; 0-2 are advertised, because librdkafka compresses by gzip, snappy and lz4 only with a broker that has them, and
 /// answered with UnsupportedVersion, as there are no such message sets any more. Version 1 adds the throttle time, 2 the append
-/// time, 3 the transactional id and record batches, 5 the log start offset, 7 zstd, 8 messages for people, 9 is flexible.
+/// time, 3 the transactional id and record batches, 5 the log start offset, 7 zstd, 8 messages for people and the records
+/// that a batch is refused for, 9 is flexible.
 /// <para>Records are appended from the memory that they were received into. Requests of a connection are begun in their order and
 /// wait for the disk together. A transactional id is refused: there are no transactions yet. Versions from 10 on, which name the
 /// new leader in a refusal, are not offered yet.</para>
@@ -99,7 +100,7 @@ internal sealed class ProduceApi() : KafkaApi(ApiKey.Produce, minVersion: 0, max
             // call or is elsewhere, the requests that follow wait.
             var produce = new ProduceRequest(RecordBytes.Borrow(part.Records), acks, timeoutMs);
             var local = context.Cluster.FindLocal(part.Partition);
-            part.Outcome = ProduceAsync(context, part.Partition, produce, local);
+            part.Outcome = ProduceAsync(context, part, produce, local);
             if (local is null) ordered = ordered is null ? part.Outcome : Task.WhenAll(ordered, part.Outcome);
         }
 
@@ -110,8 +111,9 @@ internal sealed class ProduceApi() : KafkaApi(ApiKey.Produce, minVersion: 0, max
     }
 
     private static async Task<Answer<ProduceResponse>> ProduceAsync(
-        RequestContext context, TopicPartition partition, ProduceRequest request, ILocalLeader? local)
+        RequestContext context, Part part, ProduceRequest request, ILocalLeader? local)
     {
+        var partition = part.Partition;
         try
         {
             Task<ProduceResponse> produced;
@@ -130,6 +132,7 @@ internal sealed class ProduceApi() : KafkaApi(ApiKey.Produce, minVersion: 0, max
         catch (OrleansLogException e)
         {
             var (error, message) = PartitionCalls.Explain(e)!.Value;
+            part.RefusedRecords = e.RefusedRecords;
             return new Answer<ProduceResponse>(error, message, null);
         }
         catch (Exception e)
@@ -170,7 +173,14 @@ internal sealed class ProduceApi() : KafkaApi(ApiKey.Produce, minVersion: 0, max
         if (version >= 5) response.WriteInt64(value?.LogStartOffset ?? -1);
         if (version >= 8)
         {
-            response.WriteArrayLength(0); // record_errors: a batch is refused as a whole
+            response.WriteArrayLength(part.RefusedRecords.Count); // record_errors
+            foreach (var record in part.RefusedRecords)
+            {
+                response.WriteInt32(record);
+                response.WriteString(null); // the message for all stands below
+                response.WriteTaggedFields();
+            }
+
             response.WriteString(message);
         }
 
@@ -197,6 +207,9 @@ internal sealed class ProduceApi() : KafkaApi(ApiKey.Produce, minVersion: 0, max
         public Memory<byte> Records => records;
 
         public (ErrorCode Error, string Message)? Refusal { get; set; }
+
+        /// <summary>Those for whose sake the batch is refused; a client takes them out and sends the others again.</summary>
+        public IReadOnlyList<int> RefusedRecords { get; set; } = [];
 
         public Task<Answer<ProduceResponse>> Outcome { get; set; } = null!;
     }

@@ -64,6 +64,44 @@ public sealed class DataApiTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task A_refused_batch_names_the_records_it_is_refused_for()
+    {
+        await _silo.Cluster.Grains.GetCatalog().CreateTopic(
+            new CreateTopicRequest("t", 1, 1, new Dictionary<string, string> { ["cleanup.policy"] = "compact" }));
+        using var builder = new RecordBatchBuilder(1024);
+        foreach (var hasKey in (bool[])[false, true, false])
+            Assert.True(builder.TryAppend(1, "k"u8.ToArray(), hasKey, "v"u8.ToArray(), true));
+        var batch = builder.Build().ToArray();
+        int[] withoutKey = [0, 2];
+        Assert.Equal(withoutKey, await RefusedAsync(version: 8));
+        Assert.Equal(withoutKey, await RefusedAsync(version: 9));
+        Assert.Equal(ErrorCode.InvalidRecord, (await _peer.ProduceAsync("t", batch, version: 7)).Error);
+
+        async Task<int[]> RefusedAsync(short version)
+        {
+            var isFlexible = version >= 9;
+            var response = await _peer.AskAsync(ApiKey.Produce, version, isFlexible, request => KafkaRequests.WriteProduce(request, "t", batch));
+            response.ArrayLength();
+            response.Text();
+            response.ArrayLength();
+            response.Int32();
+            Assert.Equal((ErrorCode.InvalidRecord, -1L), (response.Error(), response.Int64()));
+            response.Int64();
+            response.Int64();
+            var records = new int[response.ArrayLength()];
+            for (var i = 0; i < records.Length; i++)
+            {
+                records[i] = response.Int32();
+                Assert.Null(response.Text());
+                if (isFlexible) response.Tags();
+            }
+
+            Assert.Contains("no key", response.Text(), StringComparison.Ordinal);
+            return records;
+        }
+    }
+
+    [Fact]
     public async Task A_message_set_is_answered_with_UnsupportedVersion()
     {
         await _peer.MetadataAsync("t");

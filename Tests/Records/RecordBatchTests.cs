@@ -188,7 +188,18 @@ public sealed class RecordBatchTests
     {
         var batch = Mixed(3);
         RecordBatch.ValidateRecords(batch, requireKeys: false);
-        Assert.Equal(ErrorCode.InvalidRecord, Refused(() => RecordBatch.ValidateRecords(batch, requireKeys: true)).Error);
+        var refused = Refused(() => RecordBatch.ValidateRecords(batch, requireKeys: true));
+        Assert.Equal(ErrorCode.InvalidRecord, refused.Error);
+        Assert.Equal(WithoutKey(batch), refused.RefusedRecords);
+
+        static List<int> WithoutKey(byte[] batch)
+        {
+            using var reader = new RecordBatchReader(batch);
+            var positions = new List<int>();
+            for (var i = 0; reader.MoveNext(); i++)
+                if (!reader.Current.HasKey) positions.Add(i);
+            return positions;
+        }
     }
 
     [Fact]
