@@ -12,6 +12,7 @@ internal sealed class NodeStorageView(IOptions<OrleansLogOptions> options, Local
     /// <summary>The settings by Kafka's names.</summary>
     public IReadOnlyDictionary<string, string> Settings => new SortedDictionary<string, string>(StringComparer.Ordinal)
     {
+        ["advertised.listeners"] = node.Description.KafkaEndpoint is { } kafka ? $"PLAINTEXT://{kafka}" : string.Empty,
         ["broker.id"] = Text(node.NodeId),
         ["broker.rack"] = options.Value.Rack ?? string.Empty,
         ["default.replication.factor"] = Text(options.Value.DefaultReplicationFactor),

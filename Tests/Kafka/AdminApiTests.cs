@@ -66,7 +66,9 @@ public sealed class AdminApiTests : IAsyncLifetime
         configs = await DescribeConfigsAsync(Topic, "t");
         Assert.Equal(("7", 1), configs["retention.ms"]);
         Assert.Equal(5, configs["segment.bytes"].Source);
-        Assert.Equal("1", (await DescribeConfigsAsync(Broker, "1"))["node.id"].Value);
+        var settings = await DescribeConfigsAsync(Broker, "1");
+        Assert.Equal("1", settings["node.id"].Value);
+        Assert.Equal($"PLAINTEXT://127.0.0.1:{_silo.Port}", settings["advertised.listeners"].Value);
     }
 
     [Fact]
