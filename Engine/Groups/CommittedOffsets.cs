@@ -93,9 +93,10 @@ internal sealed class CommittedOffsets(
             return null;
         }
 
+        // A consumer that chooses its partitions itself may name an id that it made up, and is no member by it.
+        if (commit.MemberEpoch < 0 && group.Members.Count == 0) return null;
         if (commit.MemberEpoch < 0 && commit.MemberId.Length == 0)
         {
-            if (group.Members.Count == 0) return null;
             throw new OrleansLogException(
                 ErrorCode.UnknownMemberId,
                 $"Group '{group.GroupId}' has members; only they may commit. Stop them to set offsets from outside.");

@@ -86,6 +86,16 @@ public sealed class GroupOffsetTests
         Assert.Equal(_bench.Time.GetUtcNow().ToUnixTimeMilliseconds(), offset.CommitTimestampMs);
     }
 
+    [Fact]
+    public void From_outside_a_commit_may_name_who_it_is_from()
+    {
+        Assert.Equal([ErrorCode.None], _bench.Commit("made-up", -1, (Logs0, 3)));
+        Assert.Equal(ErrorCode.UnknownMemberId, ErrorOf(() => _bench.Commit("made-up", 0, (Logs0, 4))));
+        _bench.Join("a", "metrics");
+        Assert.Equal(ErrorCode.UnknownMemberId, ErrorOf(() => _bench.Commit("made-up", -1, (Logs0, 4))));
+        Assert.Equal(3, _bench.Offset(Logs0));
+    }
+
     [Theory]
     [InlineData(-1)]
     [InlineData(-2)]
