@@ -169,6 +169,24 @@ internal sealed class NodeCluster : IAsyncDisposable
         }
     }
 
+    /// <summary>Reads all that is committed, as a client does that looks for the leader until it has it.</summary>
+    public async Task<string[]> ReadAllAsync(string topic, int partition)
+    {
+        var started = Stopwatch.GetTimestamp();
+        while (true)
+        {
+            try
+            {
+                return await Partition(topic, partition).ReadAllAsync();
+            }
+            catch (Exception e) when (Stopwatch.GetElapsedTime(started) < Limit
+                && e is OrleansLogException { IsRetriable: true } or OrleansException or TimeoutException)
+            {
+                await Task.Delay(20);
+            }
+        }
+    }
+
     public async ValueTask DisposeAsync()
     {
         await _cluster.StopAllSilosAsync();

@@ -26,7 +26,7 @@ public sealed class ReassignmentClusterTests
         var after = await cluster.WaitForAsync("t", 0, it => it.Replicas.SequenceEqual([4, 2]));
         await producing;
         Assert.Equal(4, after.Leader);
-        Assert.Equal(Enumerable.Range(0, 120).Select(i => $"{i}:{i}"), await cluster.Partition("t", 0).ReadAllAsync());
+        Assert.Equal(Enumerable.Range(0, 120).Select(i => $"{i}:{i}"), await cluster.ReadAllAsync("t", 0));
 
         // The topic knows, the catalog knows, and the folders are gone.
         await Until(async () => (await cluster.Grains.GetTopic("t").ListReassignments()).Count == 0
@@ -49,7 +49,7 @@ public sealed class ReassignmentClusterTests
         await ReassignAsync(cluster, [1]);
         await cluster.WaitForAsync("t", 0, it => it.Replicas.SequenceEqual([1]) && it.Leader == 1);
         await cluster.ProduceAsync("t", 0, "c");
-        Assert.Equal(["0:a", "1:b", "2:c"], await cluster.Partition("t", 0).ReadAllAsync());
+        Assert.Equal(["0:a", "1:b", "2:c"], await cluster.ReadAllAsync("t", 0));
     }
 
     [Fact]

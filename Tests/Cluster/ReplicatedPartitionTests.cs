@@ -50,7 +50,7 @@ public sealed class ReplicatedPartitionTests(ITestOutputHelper output)
         await cluster.StartNodeAsync(before.Leader);
         await cluster.WhenInSyncAsync("t", 0);
         await cluster.ProduceAsync("t", 0, "c");
-        Assert.Equal(["0:a", "1:b", "2:c"], await cluster.Partition("t", 0).ReadAllAsync());
+        Assert.Equal(["0:a", "1:b", "2:c"], await cluster.ReadAllAsync("t", 0));
         var back = cluster.Replicas(before.Leader).Open.Single();
         Assert.Equal(3, back.Log.LogEndOffset);
     }
@@ -87,7 +87,7 @@ public sealed class ReplicatedPartitionTests(ITestOutputHelper output)
         var refused = await Assert.ThrowsAsync<OrleansLogException>(
             () => cluster.Partition("t", 0).Produce(Batches.Request("c")));
         Assert.Equal(ErrorCode.NotEnoughReplicas, refused.Error);
-        Assert.Equal(["0:a", "1:b"], await cluster.Partition("t", 0).ReadAllAsync());
+        Assert.Equal(["0:a", "1:b"], await cluster.ReadAllAsync("t", 0));
         await cluster.StartNodeAsync(before.Replicas[1]);
         Assert.Equal(2, (await cluster.ProduceAsync("t", 0, "d")).Offset);
     }
@@ -138,6 +138,6 @@ public sealed class ReplicatedPartitionTests(ITestOutputHelper output)
         await cluster.WhenInSyncAsync("t", 0);
         await cluster.KillNodeAsync(3);
         Assert.Equal(3, (await cluster.ProduceAsync("t", 0, "d")).Offset);
-        Assert.Equal(["0:a", "1:b", "2:c", "3:d"], await cluster.Partition("t", 0).ReadAllAsync());
+        Assert.Equal(["0:a", "1:b", "2:c", "3:d"], await cluster.ReadAllAsync("t", 0));
     }
 }

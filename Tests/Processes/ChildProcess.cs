@@ -36,7 +36,7 @@ public sealed class ChildProcess : IAsyncDisposable
 
     public int Id => _process.Id;
 
-    public bool HasExited => _process.HasExited;
+    public bool HasExited => _disposed || _process.HasExited;
 
     public int ExitCode => _process.ExitCode;
 
@@ -99,6 +99,7 @@ public sealed class ChildProcess : IAsyncDisposable
     /// <summary>Ends it as kill -9 does, and returns when it is gone.</summary>
     public async Task KillAsync()
     {
+        if (_disposed) return; // it ended, and is let go of already
         _process.Kill();
         await WaitForExitAsync(TimeSpan.FromSeconds(30));
     }
