@@ -26,6 +26,8 @@ internal sealed class PartitionSender
     private int _nextSequence;
     // Why the last attempt of any batch failed, so that a batch that waits for its turn until its time is over can say so.
     private Exception? _lastFailure;
+    // What was last refused with words, which say more than that a later attempt was cut short by the end of the batch's time.
+    private OrleansLogException? _lastRefusal;
 
     public PartitionSender(ProducerCore core, TopicProducer topic, int partition)
     {
@@ -80,7 +82,7 @@ internal sealed class PartitionSender
         }
         catch (Exception exception)
         {
-            Volatile.Write(ref _lastFailure, exception);
+            NoteFailure(exception);
             _core.Log.LogWarning(exception, "No producer id for {Partition}; trying again", Queue.Partition);
             return false;
         }
@@ -141,6 +143,7 @@ internal sealed class PartitionSender
             var response = await _core.Context.AnswerTo(() => _leader.Produce(request)).WaitAsync(patience, Time).ConfigureAwait(false);
             var offset = response.BaseOffsets.Length > 0 ? response.BaseOffsets[0] : -1;
             Volatile.Write(ref _lastFailure, null);
+            Volatile.Write(ref _lastRefusal, null);
             End(batch);
             batch.Delivery.Succeed(offset, response.LogAppendTimeMs);
             Queue.Done(batch);
@@ -153,7 +156,7 @@ internal sealed class PartitionSender
 
     private async Task JudgeAsync(ProducerBatch batch, long started, Exception exception)
     {
-        Volatile.Write(ref _lastFailure, exception);
+        NoteFailure(exception);
         var error = (exception as OrleansLogException)?.Error;
         if (error == ErrorCode.DuplicateSequenceNumber)
         {
@@ -219,8 +222,18 @@ internal sealed class PartitionSender
         $"A batch of {batch.Builder.RecordCount} records for {Queue.Partition} was not acknowledged within " +
         $"{Settings.DeliveryTimeout.TotalMilliseconds:0} ms (DeliveryTimeoutMs) after {batch.Attempts} attempts" +
         (batch.AmbiguousUntil != 0 ? "; it may be stored all the same." : ".") +
-        (last is null ? "" : $" The last attempt failed with: {last.Message}"),
+        (last is null ? "" : $" The last attempt failed with: {last.Message}") +
+        (Volatile.Read(ref _lastRefusal) is { } said && !ReferenceEquals(said, last)
+            ? $" Before it, one was refused with {said.Error}: {said.Message}"
+            : ""),
         last);
+
+    private void NoteFailure(Exception exception)
+    {
+        Volatile.Write(ref _lastFailure, exception);
+        if (exception is OrleansLogException refused && CallRetry.Classify(refused) != CallFailure.Ambiguous)
+            Volatile.Write(ref _lastRefusal, refused);
+    }
 
     // A leader that is gone has a successor within a fraction of a second: the first retries keep the first pause.
     private TimeSpan Backoff(ProducerBatch batch)

@@ -170,6 +170,17 @@ public sealed class ProducerTests
     }
 
     [Fact]
+    public async Task A_delivery_timeout_tells_what_the_leader_said_before_it_fell_silent()
+    {
+        _cluster["t"].BeforeAppend = static (number, _) => number == 1
+            ? throw new OrleansLogException(ErrorCode.KafkaStorageError, "no space left") : new TaskCompletionSource().Task;
+        await using var producer = Producer(static o => (o.RequestTimeoutMs, o.DeliveryTimeoutMs) = (1_000, 1_500));
+        var error = await Assert.ThrowsAsync<OrleansLogException>(() => producer.ProduceAsync("t", null, "a").AsTask().WaitAsync(Long));
+        Assert.Equal(ErrorCode.RequestTimedOut, error.Error);
+        Assert.Contains("refused with KafkaStorageError: no space left", error.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task A_delivery_timeout_fails_the_batch_and_numbering_starts_anew()
     {
         _cluster["t"].BeforeAppend = static (number, _) => number <= 2 ? new TaskCompletionSource().Task : Task.CompletedTask;

@@ -51,6 +51,18 @@ public sealed class MetadataStorageTests : IAsyncLifetime, IDisposable
     }
 
     [Fact]
+    public async Task Hundreds_of_changes_need_no_more_room_on_the_disk_than_was_taken_at_the_start()
+    {
+        var before = Sizes();
+        Assert.True(before.Log >= SqliteReserve.Bytes, $"{before}");
+        for (var i = 0; i < 500; i++)
+            await _storage.WriteStateAsync("topic", GrainId.Create("topic", $"topic-{i}"), State(new TopicState { Id = Guid.NewGuid() }));
+        Assert.Equal(before, Sizes());
+
+        (long File, long Log) Sizes() => (new FileInfo(_database.Name).Length, new FileInfo(_database.Name + "-wal").Length);
+    }
+
+    [Fact]
     public async Task What_was_never_written_does_not_exist()
     {
         var read = await ReadAsync();

@@ -53,10 +53,9 @@ public sealed class FullDiskTests(ITestOutputHelper output)
             // Whoever comes now is told the same, by the command too, and what was acknowledged can still be read.
             var refused = await Assert.ThrowsAsync<OrleansLogException>(async () => await ProduceLargeAsync(client));
             ExpectCause(disk, refused.Error, refused.Message);
-            var command = await CliProcess.RunAsync(silo.Setup, ["produce", Topic, "--timeout", "3s"], new string('x', LargeRecord) + "\n", Limit);
+            var command = await CliProcess.RunAsync(silo.Setup, ["produce", Topic, "--timeout", "10s"], new string('x', LargeRecord) + "\n", Limit);
             Assert.True(command.ExitCode == 1, command.ToString());
-            Assert.Contains(nameof(ErrorCode.KafkaStorageError), command.Errors, StringComparison.Ordinal);
-            Assert.True(NamesCause(disk, command.Errors), command.ToString());
+            Assert.True(IsRefusal(command.Errors) && NamesCause(disk, command.Errors), command.ToString());
             await new LedgerAudit(client, Topic, ledger, producers: 1).RunAsync();
             Assert.False(silo.Process.HasExited);
 
@@ -77,9 +76,12 @@ public sealed class FullDiskTests(ITestOutputHelper output)
 
     private static void ExpectCause(SmallDisk disk, ErrorCode error, string message)
     {
-        Assert.True(error == ErrorCode.KafkaStorageError, $"{error}: {message}");
+        Assert.True(IsRefusal($"{error}: {message}"), $"{error}: {message}");
         Assert.True(NamesCause(disk, message), message);
     }
+
+    // An attempt that went unanswered, on a busy machine, leaves it open what is stored; the refusals are told all the same.
+    private static bool IsRefusal(string message) => message.Contains(nameof(ErrorCode.KafkaStorageError), StringComparison.Ordinal);
 
     // SQLite, which a new producer's id comes from, has words of its own.
     private static bool NamesCause(SmallDisk disk, string message) =>
@@ -145,7 +147,7 @@ public sealed class FullDiskTests(ITestOutputHelper output)
 
     private static ProducerOptions<ReadOnlyMemory<byte>, ReadOnlyMemory<byte>> Impatient() => new()
     {
-        RequestTimeoutMs = 2_000,
-        DeliveryTimeoutMs = 4_000,
+        RequestTimeoutMs = 5_000,
+        DeliveryTimeoutMs = 10_000,
     };
 }

@@ -11,6 +11,8 @@ namespace OrleansLog.Grains.Storage.Sqlite;
 internal sealed class SqliteDataSource : DbDataSource
 {
     private const int BusyTimeoutMs = 10_000;
+    // Of 4 KiB: the write-ahead log begins anew before it needs more room than SqliteReserve has made.
+    private const int CheckpointPages = 200;
     private readonly string _connectionString;
 
     /// <summary>A data source for a connection string of Microsoft.Data.Sqlite.</summary>
@@ -32,7 +34,7 @@ internal sealed class SqliteDataSource : DbDataSource
             using var command = connection.CreateCommand();
             command.CommandText = string.Create(
                 System.Globalization.CultureInfo.InvariantCulture,
-                $"PRAGMA busy_timeout = {BusyTimeoutMs}; PRAGMA synchronous = FULL;");
+                $"PRAGMA busy_timeout = {BusyTimeoutMs}; PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = {CheckpointPages};");
             command.ExecuteNonQuery();
             return connection;
         }

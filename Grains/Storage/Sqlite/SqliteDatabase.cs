@@ -27,5 +27,11 @@ internal sealed class SqliteDatabase : MetadataDatabase
 
     /// <inheritdoc/>
     public override Task EnsureSchemaAsync(CancellationToken cancellationToken) =>
-        Task.Run(() => SqliteSchema.Ensure(Source), cancellationToken);
+        Task.Run(
+            () =>
+            {
+                SqliteSchema.Ensure(Source);
+                SqliteReserve.Make(Source);
+            },
+            cancellationToken);
 }
