@@ -1,6 +1,7 @@
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
 using OrleansLog.Engine.Replication;
+using OrleansLog.Grains.Hosting;
 using OrleansLog.Grains.Interfaces;
 using OrleansLog.Grains.Placement;
 using OrleansLog.Grains.Replicas;
@@ -25,8 +26,7 @@ internal sealed partial class LeaderBalancer(
     private static readonly TimeSpan CallPatience = TimeSpan.FromSeconds(10);
     private static readonly TimeSpan StopPatience = TimeSpan.FromSeconds(20);
 
-    private readonly CancellationTokenSource _stopping = new();
-    private Task _loop = Task.CompletedTask;
+    private readonly PeriodicWork _work = new(time);
 
     /// <summary>Before anything else of the silo stops: calls still come and go.</summary>
     private static int Stage => ServiceLifecycleStage.Active + 1;
@@ -35,20 +35,15 @@ internal sealed partial class LeaderBalancer(
     public void Participate(ISiloLifecycle observer) => observer.Subscribe(
         nameof(LeaderBalancer),
         Stage,
-        _ =>
-        {
-            if (options.Value.LeaderRebalanceInterval > TimeSpan.Zero) _loop = Task.Run(RunAsync, CancellationToken.None);
-            return Task.CompletedTask;
-        },
+        _ => _work.StartAsync(options.Value.LeaderRebalanceInterval, RunAsync, LogFailed),
         async cancellation =>
         {
-            await _stopping.CancelAsync();
-            await _loop;
+            await _work.StopAsync();
             await HandAllOverAsync(cancellation);
         });
 
     /// <inheritdoc/>
-    public void Dispose() => _stopping.Dispose();
+    public void Dispose() => _work.Dispose();
 
     /// <summary>Gives leaderships to the preferred replicas that run and are in sync; returns how many.</summary>
     public async Task<int> BalanceAsync(CancellationToken cancellationToken)
@@ -67,31 +62,10 @@ internal sealed partial class LeaderBalancer(
         return moved;
     }
 
-    private async Task RunAsync()
+    private async Task RunAsync(CancellationToken cancellationToken)
     {
-        using var timer = new PeriodicTimer(options.Value.LeaderRebalanceInterval, time);
-        try
-        {
-            while (await timer.WaitForNextTickAsync(_stopping.Token)) await BalanceOnceAsync();
-        }
-        catch (OperationCanceledException) when (_stopping.IsCancellationRequested)
-        {
-            // The silo stops.
-        }
-    }
-
-    private async Task BalanceOnceAsync()
-    {
-        try
-        {
-            var moved = await BalanceAsync(_stopping.Token);
-            if (moved > 0) LogBalanced(moved);
-        }
-        catch (Exception e) when (e is not OutOfMemoryException && !_stopping.IsCancellationRequested)
-        {
-            // It may be better the next time.
-            LogFailed(e);
-        }
+        var moved = await BalanceAsync(cancellationToken);
+        if (moved > 0) LogBalanced(moved);
     }
 
     private async Task HandAllOverAsync(CancellationToken cancellationToken)

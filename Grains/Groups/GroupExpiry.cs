@@ -1,6 +1,7 @@
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
 using OrleansLog.Engine.Groups;
+using OrleansLog.Grains.Hosting;
 using OrleansLog.Grains.Interfaces;
 using OrleansLog.Records;
 
@@ -15,27 +16,18 @@ internal sealed partial class GroupExpiry(
     : ILifecycleParticipant<ISiloLifecycle>, IDisposable
 {
     private const int MaxGroupsPerRound = 1000;
-    private readonly CancellationTokenSource _stopping = new();
-    private Task _loop = Task.CompletedTask;
+    private readonly PeriodicWork _work = new(time);
     private string _last = "";
 
     /// <inheritdoc/>
     public void Participate(ISiloLifecycle observer) => observer.Subscribe(
         nameof(GroupExpiry),
         ServiceLifecycleStage.Active,
-        _ =>
-        {
-            _loop = Task.Run(RunAsync, CancellationToken.None);
-            return Task.CompletedTask;
-        },
-        async _ =>
-        {
-            await _stopping.CancelAsync();
-            await _loop;
-        });
+        _ => _work.StartAsync(options.Value.ExpiryCheckInterval, CheckAsync, LogFailed),
+        _ => _work.StopAsync());
 
     /// <inheritdoc/>
-    public void Dispose() => _stopping.Dispose();
+    public void Dispose() => _work.Dispose();
 
     /// <summary>Makes one round: it goes on where the last one ended.</summary>
     public async Task CheckAsync(CancellationToken cancellationToken)
@@ -67,29 +59,6 @@ internal sealed partial class GroupExpiry(
         catch (OrleansLogException e)
         {
             LogNotChecked(group, e.Message);
-        }
-    }
-
-    private async Task RunAsync()
-    {
-        using var timer = new PeriodicTimer(options.Value.ExpiryCheckInterval, time);
-        try
-        {
-            while (await timer.WaitForNextTickAsync(_stopping.Token))
-            {
-                try
-                {
-                    await CheckAsync(_stopping.Token);
-                }
-                catch (Exception e) when (e is not OperationCanceledException)
-                {
-                    LogFailed(e);
-                }
-            }
-        }
-        catch (OperationCanceledException)
-        {
-            // The silo stops.
         }
     }
 

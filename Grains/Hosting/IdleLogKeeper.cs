@@ -24,34 +24,25 @@ internal sealed partial class IdleLogKeeper(
     TimeProvider time,
     ILogger<IdleLogKeeper> logger) : ILifecycleParticipant<ISiloLifecycle>, IDisposable
 {
-    private readonly CancellationTokenSource _stopping = new();
-    private Task _loop = Task.CompletedTask;
+    private readonly PeriodicWork _work = new(time);
     private TopicPartition? _last;
 
     /// <inheritdoc/>
     public void Participate(ISiloLifecycle observer) => observer.Subscribe(
         nameof(IdleLogKeeper),
         ServiceLifecycleStage.Active,
-        _ =>
-        {
-            _loop = Task.Run(RunAsync, CancellationToken.None);
-            return Task.CompletedTask;
-        },
-        async _ =>
-        {
-            await _stopping.CancelAsync();
-            await _loop;
-        });
+        _ => _work.StartAsync(options.Value.RetentionCheckInterval, RunAsync, LogFailed),
+        _ => _work.StopAsync());
 
     /// <inheritdoc/>
-    public void Dispose() => _stopping.Dispose();
+    public void Dispose() => _work.Dispose();
 
     /// <summary>Makes one round; returns how many segments were deleted.</summary>
     public async Task<int> CheckAsync(CancellationToken cancellationToken)
     {
         var configs = new Dictionary<string, (Guid TopicId, LogConfig Config)?>();
         var (opened, deleted) = (0, 0);
-        foreach (var partition in InTurn())
+        foreach (var partition in host.PartitionsAfter(_last))
         {
             cancellationToken.ThrowIfCancellationRequested();
             if (opened >= options.Value.MaxIdlePartitionsPerCheck) break;
@@ -67,36 +58,10 @@ internal sealed partial class IdleLogKeeper(
         return deleted;
     }
 
-    private async Task RunAsync()
+    private async Task RunAsync(CancellationToken cancellationToken)
     {
-        using var timer = new PeriodicTimer(options.Value.RetentionCheckInterval, time);
-        try
-        {
-            while (await timer.WaitForNextTickAsync(_stopping.Token))
-            {
-                try
-                {
-                    var deleted = await CheckAsync(_stopping.Token);
-                    if (deleted > 0) LogDeleted(deleted);
-                }
-                catch (Exception e) when (e is not OperationCanceledException)
-                {
-                    LogFailed(e);
-                }
-            }
-        }
-        catch (OperationCanceledException)
-        {
-            // The silo stops.
-        }
-    }
-
-    private IEnumerable<TopicPartition> InTurn()
-    {
-        var all = host.Manager.PartitionsOnDisk
-            .OrderBy(partition => partition.Topic, StringComparer.Ordinal).ThenBy(partition => partition.Partition).ToArray();
-        var next = _last is { } last ? Array.IndexOf(all, last) + 1 : 0;
-        return all[next..].Concat(all[..next]);
+        var deleted = await CheckAsync(cancellationToken);
+        if (deleted > 0) LogDeleted(deleted);
     }
 
     private async Task<(Guid TopicId, LogConfig Config)?> FindTopicAsync(string name)

@@ -1,6 +1,7 @@
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
 using OrleansLog.Engine.Replication;
+using OrleansLog.Grains.Hosting;
 using OrleansLog.Grains.Interfaces;
 using OrleansLog.Grains.Placement;
 using OrleansLog.Records;
@@ -21,26 +22,17 @@ internal sealed partial class LogScrubber(
     ILogger<LogScrubber> logger) : ILifecycleParticipant<ISiloLifecycle>, IDisposable
 {
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(10);
-    private readonly CancellationTokenSource _stopping = new();
-    private Task _loop = Task.CompletedTask;
+    private readonly PeriodicWork _work = new(time);
 
     /// <inheritdoc/>
     public void Participate(ISiloLifecycle observer) => observer.Subscribe(
         nameof(LogScrubber),
         ServiceLifecycleStage.Active,
-        _ =>
-        {
-            if (options.Value.ScrubInterval > TimeSpan.Zero) _loop = Task.Run(RunAsync, CancellationToken.None);
-            return Task.CompletedTask;
-        },
-        async _ =>
-        {
-            await _stopping.CancelAsync();
-            await _loop;
-        });
+        _ => _work.StartAsync(options.Value.ScrubInterval, ScrubAsync, LogFailed),
+        _ => _work.StopAsync());
 
     /// <inheritdoc/>
-    public void Dispose() => _stopping.Dispose();
+    public void Dispose() => _work.Dispose();
 
     /// <summary>Reads all that is open now; returns how many replicas are damaged.</summary>
     public async Task<int> ScrubAsync(CancellationToken cancellationToken)
@@ -78,31 +70,8 @@ internal sealed partial class LogScrubber(
     }
 
     // On the thread of the scrub.
-    private void Slow(int bytes) => _stopping.Token.WaitHandle.WaitOne(
+    private void Slow(int bytes) => _work.Stopping.WaitHandle.WaitOne(
         TimeSpan.FromSeconds((double)bytes / options.Value.MaxScrubBytesPerSecond));
-
-    private async Task RunAsync()
-    {
-        using var timer = new PeriodicTimer(options.Value.ScrubInterval, time);
-        try
-        {
-            while (await timer.WaitForNextTickAsync(_stopping.Token))
-            {
-                try
-                {
-                    await ScrubAsync(_stopping.Token);
-                }
-                catch (Exception e) when (e is not OutOfMemoryException && !_stopping.IsCancellationRequested)
-                {
-                    LogFailed(e);
-                }
-            }
-        }
-        catch (OperationCanceledException) when (_stopping.IsCancellationRequested)
-        {
-            // The silo stops.
-        }
-    }
 
     [LoggerMessage(Level = LogLevel.Error, Message = "The replica of {Partition} on node {Node} is damaged from offset {Offset} on; it is repaired from another.")]
     private partial void LogDamaged(TopicPartition partition, int node, long offset);

@@ -26,38 +26,26 @@ internal sealed partial class StaleReplicas(
 {
     private const int MaxPerRound = 1_000;
     private static readonly TimeSpan FirstLook = TimeSpan.FromSeconds(10);
-    private readonly CancellationTokenSource _stopping = new();
-    private Task _loop = Task.CompletedTask;
+    private readonly PeriodicWork _work = new(time);
     private TopicPartition? _last;
 
     /// <inheritdoc/>
     public void Participate(ISiloLifecycle observer) => observer.Subscribe(
         nameof(StaleReplicas),
         ServiceLifecycleStage.Active,
-        _ =>
-        {
-            _loop = Task.Run(RunAsync, CancellationToken.None);
-            return Task.CompletedTask;
-        },
-        async _ =>
-        {
-            await _stopping.CancelAsync();
-            await _loop;
-        });
+        _ => _work.StartAsync(options.Value.RetentionCheckInterval, CheckAsync, LogFailed, FirstLook),
+        _ => _work.StopAsync());
 
     /// <inheritdoc/>
-    public void Dispose() => _stopping.Dispose();
+    public void Dispose() => _work.Dispose();
 
     /// <summary>Makes one round; returns how many replicas were deleted.</summary>
     public async Task<int> CheckAsync(CancellationToken cancellationToken)
     {
         // A node that was always alone holds everything.
         if (nodes.Current.Nodes.Count < 2) return 0;
-        var all = host.Manager.PartitionsOnDisk
-            .OrderBy(partition => partition.Topic, StringComparer.Ordinal).ThenBy(partition => partition.Partition).ToArray();
-        var next = _last is { } last ? Array.IndexOf(all, last) + 1 : 0;
         var deleted = 0;
-        foreach (var partition in all[next..].Concat(all[..next]).Take(MaxPerRound))
+        foreach (var partition in host.PartitionsAfter(_last).Take(MaxPerRound))
         {
             cancellationToken.ThrowIfCancellationRequested();
             _last = partition;
@@ -65,31 +53,6 @@ internal sealed partial class StaleReplicas(
         }
 
         return deleted;
-    }
-
-    private async Task RunAsync()
-    {
-        try
-        {
-            await Task.Delay(FirstLook, time, _stopping.Token);
-            using var timer = new PeriodicTimer(options.Value.RetentionCheckInterval, time);
-            do
-            {
-                try
-                {
-                    await CheckAsync(_stopping.Token);
-                }
-                catch (Exception e) when (e is not OutOfMemoryException && !_stopping.IsCancellationRequested)
-                {
-                    LogFailed(e);
-                }
-            }
-            while (await timer.WaitForNextTickAsync(_stopping.Token));
-        }
-        catch (OperationCanceledException) when (_stopping.IsCancellationRequested)
-        {
-            // The silo stops.
-        }
     }
 
     private async Task<bool> IsStaleAsync(TopicPartition partition)

@@ -89,7 +89,7 @@ internal sealed partial class TopicGrain
         {
             var outcome = await TryBeginAsync(partition, replicas);
             if (attempt == BeginAttempts || outcome.Error is not (ErrorCode.NotLeaderOrFollower or ErrorCode.LeaderNotAvailable)) return outcome;
-            await Task.Delay(BeginPause * attempt);
+            await Task.Delay(BeginPause * attempt, time);
         }
     }
 

@@ -15,6 +15,7 @@ internal sealed partial class TopicGrain(
     [PersistentState("topic", MetadataStorage.Name)] IPersistentState<TopicState> storage,
     TopicDefaults defaults,
     StoredOffices offices,
+    TimeProvider time,
     ILogger<TopicGrain> logger) : Grain, ITopicGrain
 {
     // Partitions told or deleted at a time.

@@ -12,7 +12,7 @@ internal sealed class AlterConfigsApi() : KafkaApi(ApiKey.AlterConfigs, minVersi
     /// <inheritdoc/>
     public override Task HandleAsync(RequestContext context, KafkaReader request)
     {
-        var resources = new (ConfigResource Resource, Dictionary<string, string?> Configs)[request.ReadArrayLength("resources")];
+        var resources = new (ConfigResource, Func<TopicDescription, Dictionary<string, string?>>)[request.ReadArrayLength("resources")];
         for (var i = 0; i < resources.Length; i++)
         {
             var resource = new ConfigResource(request.ReadInt8("resource_type"), request.ReadString("resource_name"));
@@ -26,36 +26,17 @@ internal sealed class AlterConfigsApi() : KafkaApi(ApiKey.AlterConfigs, minVersi
             }
 
             request.SkipTaggedFields();
-            resources[i] = (resource, configs);
+            resources[i] = (resource, Exactly(configs));
         }
 
         var validateOnly = request.ReadBoolean("validate_only");
         request.SkipTaggedFields();
-        return AnswerAsync(context, resources, validateOnly);
+        return ConfigAlterations.AnswerAsync(context, resources, validateOnly);
     }
 
-    private static async Task AnswerAsync(
-        RequestContext context, (ConfigResource Resource, Dictionary<string, string?> Configs)[] resources, bool validateOnly)
+    private static Func<TopicDescription, Dictionary<string, string?>> Exactly(Dictionary<string, string?> configs) => topic =>
     {
-        var response = context.Response;
-        response.WriteInt32(0); // throttle_time_ms
-        response.WriteArrayLength(resources.Length);
-        foreach (var (resource, configs) in resources)
-        {
-            var answer = await AdminCalls.TryAsync(async () =>
-            {
-                resource.RequireTopic();
-                var topic = await AdminCalls.DescribeAsync(context, resource.Name).ConfigureAwait(false);
-                foreach (var name in topic.Overrides.Keys) configs.TryAdd(name, null);
-                return await context.Grains.GetTopic(resource.Name).AlterConfig(configs, validateOnly).ConfigureAwait(false);
-            }).ConfigureAwait(false);
-            response.WriteError(answer.Error);
-            response.WriteString(answer.Message);
-            response.WriteInt8(resource.Type);
-            response.WriteString(resource.Name);
-            response.WriteTaggedFields();
-        }
-
-        response.WriteTaggedFields();
-    }
+        foreach (var name in topic.Overrides.Keys) configs.TryAdd(name, null);
+        return configs;
+    };
 }

@@ -22,7 +22,7 @@ internal sealed class IncrementalAlterConfigsApi()
     /// <inheritdoc/>
     public override Task HandleAsync(RequestContext context, KafkaReader request)
     {
-        var resources = new (ConfigResource Resource, List<Change> Changes)[request.ReadArrayLength("resources")];
+        var resources = new (ConfigResource, Func<TopicDescription, Dictionary<string, string?>>)[request.ReadArrayLength("resources")];
         for (var i = 0; i < resources.Length; i++)
         {
             var resource = new ConfigResource(request.ReadInt8("resource_type"), request.ReadString("resource_name"));
@@ -36,36 +36,12 @@ internal sealed class IncrementalAlterConfigsApi()
             }
 
             request.SkipTaggedFields();
-            resources[i] = (resource, changes);
+            resources[i] = (resource, topic => Merge(topic, changes));
         }
 
         var validateOnly = request.ReadBoolean("validate_only");
         request.SkipTaggedFields();
-        return AnswerAsync(context, resources, validateOnly);
-    }
-
-    private static async Task AnswerAsync(
-        RequestContext context, (ConfigResource Resource, List<Change> Changes)[] resources, bool validateOnly)
-    {
-        var response = context.Response;
-        response.WriteInt32(0); // throttle_time_ms
-        response.WriteArrayLength(resources.Length);
-        foreach (var (resource, changes) in resources)
-        {
-            var answer = await AdminCalls.TryAsync(async () =>
-            {
-                resource.RequireTopic();
-                var topic = await AdminCalls.DescribeAsync(context, resource.Name).ConfigureAwait(false);
-                return await context.Grains.GetTopic(resource.Name).AlterConfig(Merge(topic, changes), validateOnly).ConfigureAwait(false);
-            }).ConfigureAwait(false);
-            response.WriteError(answer.Error);
-            response.WriteString(answer.Message);
-            response.WriteInt8(resource.Type);
-            response.WriteString(resource.Name);
-            response.WriteTaggedFields();
-        }
-
-        response.WriteTaggedFields();
+        return ConfigAlterations.AnswerAsync(context, resources, validateOnly);
     }
 
     private static Dictionary<string, string?> Merge(TopicDescription topic, List<Change> changes)

@@ -21,6 +21,7 @@ internal sealed class FaultCluster : IAsyncDisposable
     private readonly SlowSync? _slowSync;
     private readonly Dictionary<int, SiloProcess> _silos = [];
     private readonly HashSet<int> _paused = [];
+    private readonly Dictionary<int, SemaphoreSlim> _starting;
     private readonly bool _hasSmallDisk;
     private readonly List<Task> _supervisors = [];
     private readonly CancellationTokenSource _ending = new();
@@ -33,6 +34,7 @@ internal sealed class FaultCluster : IAsyncDisposable
         _slowSync = Faults.SlowSync.TryBuild(_directory);
         Nodes = [.. Enumerable.Range(1, nodes)];
         Spare = nodes + 1;
+        _starting = Nodes.Append(Spare).ToDictionary(static node => node, static _ => new SemaphoreSlim(1));
         _hasSmallDisk = Mount(Directory.CreateDirectory(_directory[DiskName(SmallDiskNode)]).FullName);
     }
 
@@ -88,27 +90,18 @@ internal sealed class FaultCluster : IAsyncDisposable
         lock (_silos) return _silos.TryGetValue(node, out var silo) && !silo.Process.HasExited;
     }
 
+    /// <summary>Starts a node that does not run. Its supervisor may be about that too: whoever comes second waits for the first.</summary>
     public async Task StartAsync(int node)
     {
-        // A supervisor tries again: a start may meet the very fault that is being healed.
-        for (var attempt = 1; ; attempt++)
+        var starting = _starting[node];
+        await starting.WaitAsync();
+        try
         {
-            try
-            {
-                var silo = await SiloProcess.StartAsync(SetupOf(node));
-                lock (_silos)
-                {
-                    _silos[node] = silo;
-                    _supervisors.RemoveAll(static supervisor => supervisor.IsCompletedSuccessfully);
-                    _supervisors.Add(SuperviseAsync(node, silo));
-                }
-
-                return;
-            }
-            catch (InvalidOperationException) when (attempt < 10 && !_ending.IsCancellationRequested)
-            {
-                await Task.Delay(500);
-            }
+            if (!Runs(node)) await StartAnewAsync(node);
+        }
+        finally
+        {
+            starting.Release();
         }
     }
 
@@ -199,9 +192,12 @@ internal sealed class FaultCluster : IAsyncDisposable
             if (Take(node) is { } silo) await silo.DisposeAsync();
         }
 
-        await Task.WhenAll(_supervisors).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        Task[] supervisors;
+        lock (_silos) supervisors = [.. _supervisors];
+        await Task.WhenAll(supervisors).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         await _postgres.DisposeAsync();
         if (_hasSmallDisk) Run("umount", "--lazy", _directory[DiskName(SmallDiskNode)]);
+        foreach (var starting in _starting.Values) starting.Dispose();
         _network.Dispose();
         _directory.Dispose();
     }
@@ -240,6 +236,32 @@ internal sealed class FaultCluster : IAsyncDisposable
         ProofReport.Progress($"    node {node} ended by itself with exit code {code}");
         await silo.DisposeAsync();
         await StartAsync(node);
+    }
+
+    private async Task StartAnewAsync(int node)
+    {
+        // A supervisor tries again: a start may meet the very fault that is being healed.
+        for (var attempt = 1; ; attempt++)
+        {
+            try
+            {
+                var silo = await SiloProcess.StartAsync(SetupOf(node));
+                lock (_silos)
+                {
+                    _silos[node] = silo;
+                    _supervisors.RemoveAll(static supervisor => supervisor.IsCompletedSuccessfully);
+                    _supervisors.Add(SuperviseAsync(node, silo));
+                }
+
+                // The end of the run may have come meanwhile, and found nothing to end.
+                if (_ending.IsCancellationRequested) await silo.DisposeAsync();
+                return;
+            }
+            catch (InvalidOperationException) when (attempt < 10 && !_ending.IsCancellationRequested)
+            {
+                await Task.Delay(500);
+            }
+        }
     }
 
     private SiloProcess? Take(int node)

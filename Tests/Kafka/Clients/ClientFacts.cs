@@ -7,9 +7,6 @@ public sealed class KcatFactAttribute : FactAttribute
 {
     private static readonly Lazy<bool> IsThere = new(() => RealClient.Has("kcat", "-V"));
 
-    /// <summary>Whether it is there.</summary>
-    public static bool IsInstalled => IsThere.Value;
-
     public KcatFactAttribute()
     {
         if (!IsThere.Value) Skip = "kcat is not installed (Debian: apt-get install kcat).";
@@ -20,9 +17,6 @@ public sealed class KcatFactAttribute : FactAttribute
 public sealed class PythonClientsFactAttribute : FactAttribute
 {
     private static readonly Lazy<bool> AreThere = new(() => RealClient.Has(RealClient.Python, "-c", "import kafka, confluent_kafka"));
-
-    /// <summary>Whether they are there.</summary>
-    public static bool AreInstalled => AreThere.Value;
 
     public PythonClientsFactAttribute()
     {
