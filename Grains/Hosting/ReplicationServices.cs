@@ -37,6 +37,8 @@ internal static class ReplicationServices
         services.AddParticipant<LogScrubber>();
         services.AddSingleton<TakeoverRehearsal>();
         services.AddParticipant<StaleReplicas>();
+        services.AddParticipant<LaggingReplicas>();
+        services.AddParticipant<ReadyFile>();
         services.AddSingleton<IConnectionWatcher>(provider => provider.GetRequiredService<CrashDetector>());
         return services;
     }

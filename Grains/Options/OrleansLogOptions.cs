@@ -67,6 +67,12 @@ public sealed class OrleansLogOptions
     /// </summary>
     public long MaxInFlightProduceBytes { get; set; } = 128 * 1024 * 1024;
 
+    /// <summary>
+    /// A file that the silo makes once all replicas on this node are in sync, and deletes when it stops: for the readiness of a
+    /// container. Null for none.
+    /// </summary>
+    public string? ReadyFile { get; set; }
+
     /// <summary>Kafka's <c>log.retention.check.interval.ms</c>: how often old segments are looked for.</summary>
     public TimeSpan RetentionCheckInterval { get; set; } = TimeSpan.FromMinutes(5);
 

@@ -33,16 +33,6 @@ internal sealed class InFlight(int maxCount, int maxBytes)
         }
     }
 
-    /// <summary>Counts one more, room or not.</summary>
-    public void Add(int bytes)
-    {
-        lock (_gate)
-        {
-            _count++;
-            _bytes += bytes;
-        }
-    }
-
     /// <summary>Waits until only one is left: the caller's own.</summary>
     public async ValueTask WhenAloneAsync(CancellationToken cancellationToken)
     {

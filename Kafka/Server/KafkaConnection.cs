@@ -93,10 +93,9 @@ internal sealed partial class KafkaConnection : IDisposable
                 var reading = ahead is null ? _reader.ReadAsync(ending.Token) : new ValueTask<Frame?>(ahead);
                 ahead = null;
                 if (await reading.ConfigureAwait(false) is not { } frame) return;
-                var request = Open(frame);
-                if (request is null) continue;
+                var request = Open(frame, out var isAnswered);
                 await WaitForTurnAsync(request, ending.Token).ConfigureAwait(false);
-                var handled = Begin(request);
+                var handled = isAnswered ? Task.CompletedTask : Begin(request);
                 _begun.Writer.TryWrite((request, handled));
                 if (request.Api.IsPipelined)
                 {
@@ -155,9 +154,10 @@ internal sealed partial class KafkaConnection : IDisposable
         }
     }
 
-    /// <summary>Reads the header. Null when the request was answered with that.</summary>
-    private RequestContext? Open(Frame frame)
+    /// <summary>Reads the header, which may be all it takes to answer.</summary>
+    private RequestContext Open(Frame frame, out bool isAnswered)
     {
+        isAnswered = false;
         try
         {
             var reader = new KafkaReader(frame.Memory);
@@ -170,9 +170,8 @@ internal sealed partial class KafkaConnection : IDisposable
                     throw new ProtocolException($"version {header.ApiVersion} of {api.Key} is not served: {api.MinVersion} to {api.MaxVersion} are");
                 var refusal = new RequestContext(_services, frame, api, header with { ApiVersion = 0 }, Remote, _aborted.Token);
                 versions.WriteUnsupported(refusal.Response);
-                _inFlight.Add(frame.Length);
-                _begun.Writer.TryWrite((refusal, Task.CompletedTask));
-                return null;
+                isAnswered = true;
+                return refusal;
             }
 
             header = header.ReadRest(ref reader, api.IsFlexible(header.ApiVersion));

@@ -50,7 +50,8 @@ internal sealed record Fault(string Name, int Weight, Func<FaultContext, Task> R
             }),
             new("a wiped disk", 1, static async c =>
             {
-                await c.WhenAllInSyncAsync();
+                // Also the partitions that nobody uses: of none may this disk hold the only replica that is in sync.
+                await c.WhenAllInSyncAsync(withOffsets: true);
                 var node = await c.FollowerAsync();
                 await c.Cluster.KillAsync(node);
                 c.Cluster.Wipe(node);
@@ -135,9 +136,8 @@ internal sealed class FaultContext(FaultCluster cluster, OrleansLogClient client
 
     public async Task<int> CoordinatorAsync()
     {
-        const string offsets = "__consumer_offsets";
-        var count = (await client.Admin.DescribeTopicAsync(offsets)).Partitions.Count;
-        return (await StateAsync(offsets, (JavaHash(group) & int.MaxValue) % count)).Leader;
+        var count = (await client.Admin.DescribeTopicAsync(OffsetsTopic)).Partitions.Count;
+        return (await StateAsync(OffsetsTopic, (JavaHash(group) & int.MaxValue) % count)).Leader;
     }
 
     public async Task KillAndWaitAsync(int node)
@@ -210,21 +210,30 @@ internal sealed class FaultContext(FaultCluster cluster, OrleansLogClient client
         await client.Admin.WaitForReassignmentsAsync(cancellationToken: limit.Token);
     }
 
+    private const string OffsetsTopic = "__consumer_offsets";
+
     /// <summary>How long a fault lasts is up to chance.</summary>
     public Task WaitAsync(int leastMs, int mostMs) => Task.Delay(random.Next(leastMs, mostMs));
 
     /// <summary>Waits until every replica of every partition is in sync.</summary>
-    public async Task WhenAllInSyncAsync()
+    public async Task WhenAllInSyncAsync(bool withOffsets = false)
     {
+        var all = Enumerable.Range(0, partitions).Select(partition => new TopicPartition(topic, partition)).ToList();
+        if (withOffsets)
+        {
+            var offsets = await client.Admin.DescribeTopicAsync(OffsetsTopic);
+            all.AddRange(offsets.Partitions.Select(static partition => new TopicPartition(OffsetsTopic, partition.Partition)));
+        }
+
         var start = System.Diagnostics.Stopwatch.GetTimestamp();
         while (true)
         {
             var behind = new List<string>();
-            for (var partition = 0; partition < partitions; partition++)
+            foreach (var partition in all)
             {
-                var state = await StateAsync(topic, partition);
+                var state = await client.Admin.DescribePartitionAsync(partition);
                 if (state.InSyncReplicas.Count < state.Replicas.Count)
-                    behind.Add($"{topic}-{partition}: {string.Join(',', state.InSyncReplicas)} of {string.Join(',', state.Replicas)}");
+                    behind.Add($"{partition}: {string.Join(',', state.InSyncReplicas)} of {string.Join(',', state.Replicas)}");
             }
 
             if (behind.Count == 0) return;

@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using System.Globalization;
 using OrleansLog.Tests.Processes;
 
@@ -30,35 +29,21 @@ internal sealed class SlowSync
         """;
 
     private readonly string _directory;
+    private readonly IReadOnlyDictionary<string, string> _library;
 
-    private SlowSync(string directory) => _directory = directory;
+    private SlowSync(string directory, IReadOnlyDictionary<string, string> library) => (_directory, _library) = (directory, library);
 
     /// <summary>Builds the library; null without a compiler.</summary>
     public static SlowSync? TryBuild(TemporaryDirectory directory)
     {
         var source = directory["slowsync.c"];
         File.WriteAllText(source, Source);
-        var made = Directory.CreateDirectory(directory["slowsync"]).FullName;
-        try
-        {
-            var start = new ProcessStartInfo("cc", ["-shared", "-fPIC", "-o", Path.Combine(made, "libc.so"), source, "-ldl"]);
-            using var process = Process.Start(start)!;
-            process.WaitForExit();
-            return process.ExitCode == 0 ? new SlowSync(made) : null;
-        }
-        catch (System.ComponentModel.Win32Exception)
-        {
-            return null;
-        }
+        return CLibrary.TryBuild(source, directory["slowsync"]) is { } library ? new SlowSync(directory["slowsync"], library) : null;
     }
 
     /// <summary>What puts a node behind it.</summary>
-    public IReadOnlyDictionary<string, string> EnvironmentOf(int node) => new Dictionary<string, string>
-    {
-        ["LD_LIBRARY_PATH"] = _directory,
-        ["LD_PRELOAD"] = Path.Combine(_directory, "libc.so"),
-        ["SLOW_SYNC_FILE"] = FileOf(node),
-    };
+    public IReadOnlyDictionary<string, string> EnvironmentOf(int node) =>
+        new Dictionary<string, string>(_library) { ["SLOW_SYNC_FILE"] = FileOf(node) };
 
     /// <summary>Lets each fsync of a node take so many milliseconds more, from now on.</summary>
     public void Set(int node, int milliseconds)

@@ -40,5 +40,8 @@ internal sealed class FakeCatalog : ICatalogGrain
 
     public Task ForgetNode(int nodeId) => throw new NotSupportedException();
 
-    public Task RegisterNode(NodeDescription node) => throw new NotSupportedException();
+    /// <summary>What a registration does; none does anything but fail when it is not set.</summary>
+    public Func<NodeDescription, Task>? OnRegister { get; set; }
+
+    public Task RegisterNode(NodeDescription node) => OnRegister?.Invoke(node) ?? throw new NotSupportedException();
 }

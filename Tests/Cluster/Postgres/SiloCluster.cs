@@ -14,11 +14,13 @@ public sealed class SiloCluster : IAsyncDisposable
     private readonly TemporaryDirectory _data = new();
     private readonly SiloProcess?[] _silos;
 
-    private SiloCluster(string connectionString, int count)
+    private SiloCluster(string connectionString, int count, Func<int, string, IReadOnlyDictionary<string, string>>? environment)
     {
         ConnectionString = connectionString;
         _silos = new SiloProcess?[count];
-        Setups = [.. Enumerable.Range(0, count).Select(index => Setup(index + 1))];
+        Setups = [.. Enumerable.Range(1, count).Select(Setup)];
+        if (environment is not null)
+            Setups = [.. Setups.Select((setup, index) => setup with { Environment = environment(index + 1, setup.DataDirectory) })];
     }
 
     public string ConnectionString { get; }
@@ -28,9 +30,13 @@ public sealed class SiloCluster : IAsyncDisposable
 
     public string Endpoints => string.Join(',', Setups.Select(static setup => setup.Endpoint));
 
-    public static async Task<SiloCluster> StartAsync(string connectionString, int count = 3)
+    /// <param name="connectionString">The database.</param>
+    /// <param name="count">How many silos.</param>
+    /// <param name="environment">Further variables of each, by its node id and its data directory.</param>
+    public static async Task<SiloCluster> StartAsync(
+        string connectionString, int count = 3, Func<int, string, IReadOnlyDictionary<string, string>>? environment = null)
     {
-        var cluster = new SiloCluster(connectionString, count);
+        var cluster = new SiloCluster(connectionString, count, environment);
         try
         {
             await Task.WhenAll(Enumerable.Range(0, count).Select(cluster.StartAsync));

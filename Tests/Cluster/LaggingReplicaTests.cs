@@ -1,0 +1,37 @@
+using OrleansLog.Grains.Partitions;
+using OrleansLog.Records;
+using Xunit;
+
+namespace OrleansLog.Tests.Cluster;
+
+/// <summary>Replicas of partitions that nobody uses.</summary>
+public sealed class LaggingReplicaTests
+{
+    private static readonly TimeSpan Limit = TimeSpan.FromSeconds(60);
+
+    [Fact]
+    public async Task A_replica_that_was_away_is_taken_back_though_nobody_calls_the_leader()
+    {
+        await using var cluster = await NodeCluster.StartAsync(3);
+        await cluster.CreateTopicAsync("t");
+        await cluster.ProduceAsync("t", 0, "a");
+        await cluster.WaitForAsync("t", 0, static it => it.InSyncReplicas.Count == 3);
+        var away = (await cluster.WaitForAsync("t", 0, static _ => true)).Leader == 3 ? 2 : 3;
+        await cluster.KillNodeAsync(away);
+        await cluster.WaitForAsync("t", 0, it => !it.InSyncReplicas.Contains(away));
+
+        // As when nobody has called it for hours: it is open no more, and hears of nothing.
+        await cluster.Grains.GetGrain<IManagementGrain>(0).ForceActivationCollection(TimeSpan.Zero);
+        await UntilAsync(() => Task.FromResult(!Enumerable.Range(1, 3).Where(node => node != away)
+            .Any(node => cluster.Replicas(node).Leaders.Any(static leader => leader.Log.Partition.Topic == "t"))));
+        await cluster.StartNodeAsync(away);
+        var offices = cluster.Service<StoredOffices>(away);
+        await UntilAsync(async () => (await offices.ReadAsync(new TopicPartition("t", 0))).InSyncReplicas.Contains(away));
+    }
+
+    private static async Task UntilAsync(Func<Task<bool>> condition)
+    {
+        using var limit = new CancellationTokenSource(Limit);
+        while (!await condition()) await Task.Delay(20, limit.Token);
+    }
+}
