@@ -9,6 +9,13 @@ namespace OrleansLog.Grains.Interfaces;
 [Alias("OrleansLog.IReplicaGrain")]
 public interface IReplicaGrain : IGrainWithStringKey
 {
+    /// <summary>
+    /// Notes, durably, that this replica takes part from the partition's first term on; called before that begins.
+    /// </summary>
+    /// <exception cref="OrleansLog.Records.OrleansLogException">FencedLeaderEpoch: the partition has had a leader.</exception>
+    [AlwaysInterleave, Alias("Prepare")]
+    Task Prepare();
+
     /// <summary>A leader opens its term, or opens it again; the answer tells what the replica's log holds.</summary>
     [AlwaysInterleave, Alias("BeginTerm")]
     Task<ReplicaLogState> BeginTerm(ReplicaTerm term);

@@ -31,6 +31,8 @@ internal sealed partial class PartitionOpener(
     TimeProvider time,
     ILogger<PartitionLeader> logger)
 {
+    private static readonly TimeSpan PreparePatience = TimeSpan.FromSeconds(2);
+
     /// <summary>Opens the partition and raises its epoch.</summary>
     /// <param name="partition">The partition.</param>
     /// <param name="office">Its office, as stored now.</param>
@@ -48,9 +50,11 @@ internal sealed partial class PartitionOpener(
         {
             var log = lease.Log;
             if (log.Offline is { } offline) throw new OrleansLogException(offline.Error, offline.Message, offline);
+            var prepared = await PrepareFirstTermAsync(partition, office.Value, ReplicasOf(partition, topic, office.Value), lease);
             var won = await office.UpdateAsync(before =>
             {
-                var next = Succeed(partition, before, ReplicasOf(partition, topic, before), lease, config.UncleanLeaderElectionEnable);
+                var next = Succeed(
+                    partition, before, ReplicasOf(partition, topic, before), prepared, lease, config.UncleanLeaderElectionEnable);
                 // The log knows of a later epoch when the metadata is older than the data.
                 next = next with { LeaderEpoch = Math.Max(next.LeaderEpoch, log.LatestEpoch + 1), Version = before.Version + 1 };
                 return (before with { TopicId = topic.Id }).With(next);
@@ -115,17 +119,47 @@ internal sealed partial class PartitionOpener(
     }
 
     /// <summary>
+    /// Before the first term, which begins with replicas in sync that nothing was sent to yet: has each of them note, durably, that it
+    /// takes part. Should the leader be lost before it reaches them, they would otherwise look like replicas whose disks were
+    /// wiped, and nobody could lead. Answers those that did; the others come into sync by and by.
+    /// </summary>
+    private async Task<HashSet<int>> PrepareFirstTermAsync(
+        TopicPartition partition, PartitionOffice office, int[] assigned, ReplicaLease lease)
+    {
+        var own = node.NodeId;
+        if (office.LeaderEpoch >= 0 || assigned.Length == 1) return [own];
+        lease.Follower.PrepareToLead(office.ToState());
+        var live = Live();
+        var others = await Task.WhenAll(assigned.Where(id => id != own && live.Contains(id)).Select(async id =>
+        {
+            try
+            {
+                await grains.GetReplica(partition, id).Prepare().WaitAsync(PreparePatience, time);
+                return id;
+            }
+            catch (Exception e) when (e is not OutOfMemoryException)
+            {
+                LogNotPrepared(partition, id, e.Message);
+                return own;
+            }
+        }));
+        return [own, .. others];
+    }
+
+    /// <summary>
     /// The state in which this node leads; or, when it is to lead and its log is not whole, the one in which another does.
     /// </summary>
     private PartitionState Succeed(
-        TopicPartition partition, PartitionOffice office, int[] assigned, ReplicaLease lease, bool uncleanAllowed)
+        TopicPartition partition, PartitionOffice office, int[] assigned, HashSet<int> prepared, ReplicaLease lease, bool uncleanAllowed)
     {
         var (own, live) = (node.NodeId, Live());
         if (office.LeaderEpoch < 0)
         {
-            // Nothing was ever committed: whoever runs is in sync.
-            int[] isr = [.. assigned.Where(live.Contains)];
-            return isr[0] == own ? new PartitionState(0, own, isr, assigned) : throw NotHere(partition, isr[0], office.LeaderEpoch);
+            // Nothing was ever committed: whoever takes part is in sync.
+            var first = assigned.First(live.Contains);
+            return first == own
+                ? new PartitionState(0, own, [.. assigned.Where(prepared.Contains)], assigned)
+                : throw NotHere(partition, first, office.LeaderEpoch);
         }
 
         var state = office.ToState() with { Replicas = assigned };
@@ -189,6 +223,9 @@ internal sealed partial class PartitionOpener(
             ErrorCode.NotLeaderOrFollower,
             $"{partition} is not on node {node.NodeId}; its replicas are on: {string.Join(", ", assigned)}.");
     }
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "{Partition} begins without its replica on node {Node}: {Reason}")]
+    private partial void LogNotPrepared(TopicPartition partition, int node, string reason);
 
     [LoggerMessage(Level = LogLevel.Information, Message = "{Partition} is led by node {Node} in epoch {Epoch}; in sync: {InSync}.")]
     private partial void LogInOffice(TopicPartition partition, int node, int epoch, string inSync);

@@ -3,6 +3,7 @@ using Microsoft.Extensions.Options;
 using OrleansLog.Grains.Hosting;
 using OrleansLog.Grains.Interfaces;
 using OrleansLog.Grains.Partitions;
+using OrleansLog.Grains.Placement;
 using OrleansLog.Records;
 
 namespace OrleansLog.Grains.Replicas;
@@ -16,6 +17,7 @@ namespace OrleansLog.Grains.Replicas;
 internal sealed partial class LaggingReplicas(
     LogHost host,
     StoredOffices offices,
+    NodeDirectory nodes,
     LocalNode node,
     IGrainFactory grains,
     IOptions<OrleansLogOptions> options,
@@ -42,6 +44,8 @@ internal sealed partial class LaggingReplicas(
     /// <summary>Makes one round; returns how many leaders were asked.</summary>
     public async Task<int> CheckAsync(CancellationToken cancellationToken)
     {
+        // A node that was always alone is the leader of everything.
+        if (nodes.Current.Nodes.Count < 2) return 0;
         var asked = 0;
         foreach (var some in host.PartitionsAfter(_last).Take(MaxPerRound).Chunk(Parallelism))
         {

@@ -47,6 +47,21 @@ internal sealed partial class ReplicaGrain(
     public override Task OnDeactivateAsync(DeactivationReason reason, CancellationToken cancellationToken) => CloseAsync();
 
     /// <inheritdoc/>
+    public async Task Prepare()
+    {
+        var open = await OpenAsync();
+        // What is new here now may have been wiped: it must not look as if it had held what was committed meanwhile.
+        var office = await offices.ReadAsync(_partition);
+        if (office.LeaderEpoch >= 0)
+        {
+            throw new OrleansLogException(
+                ErrorCode.FencedLeaderEpoch, $"{_partition} has a leader of epoch {office.LeaderEpoch} already; this is not its first term.");
+        }
+
+        open.Follower.PrepareToLead(office.ToState());
+    }
+
+    /// <inheritdoc/>
     public async Task<ReplicaLogState> BeginTerm(ReplicaTerm term)
     {
         var open = await OpenAsync();

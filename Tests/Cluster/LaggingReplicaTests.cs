@@ -1,5 +1,6 @@
 using OrleansLog.Grains.Partitions;
 using OrleansLog.Records;
+using OrleansLog.Tests.Grains;
 using Xunit;
 
 namespace OrleansLog.Tests.Cluster;
@@ -27,6 +28,32 @@ public sealed class LaggingReplicaTests
         await cluster.StartNodeAsync(away);
         var offices = cluster.Service<StoredOffices>(away);
         await UntilAsync(async () => (await offices.ReadAsync(new TopicPartition("t", 0))).InSyncReplicas.Contains(away));
+    }
+
+    [Fact]
+    public async Task A_partition_outlives_its_first_leader_before_anything_was_written()
+    {
+        await using var cluster = await NodeCluster.StartAsync(3);
+        await cluster.CreateTopicAsync("t", partitions: 12);
+        for (var partition = 0; partition < 12; partition++)
+        {
+            await cluster.Partition("t", partition).Lead();
+            // At this moment already: whoever is in sync has noted that it takes part.
+            var office = await cluster.Service<StoredOffices>(1).ReadAsync(new TopicPartition("t", partition));
+            Assert.Equal([1, 2, 3], office.InSyncReplicas.Order());
+            foreach (var node in office.InSyncReplicas)
+            {
+                var replica = cluster.Replicas(node).Open.Single(open => open.Log.Partition == new TopicPartition("t", partition));
+                Assert.True(replica.Log.FencedEpoch >= 0, $"Node {node} knows nothing of the term of t-{partition}.");
+            }
+        }
+
+        await cluster.KillNodeAsync(2);
+        for (var partition = 0; partition < 12; partition++)
+        {
+            await cluster.ProduceAsync("t", partition, "a");
+            Assert.Equal(["0:a"], await cluster.Partition("t", partition).ReadAllAsync());
+        }
     }
 
     private static async Task UntilAsync(Func<Task<bool>> condition)
