@@ -42,7 +42,7 @@ internal sealed partial class IdleLogKeeper(
     {
         var configs = new Dictionary<string, (Guid TopicId, LogConfig Config)?>();
         var (opened, deleted) = (0, 0);
-        foreach (var partition in host.PartitionsAfter(_last))
+        foreach (var partition in PartitionRound.After(host.Manager.PartitionsOnDisk, _last))
         {
             cancellationToken.ThrowIfCancellationRequested();
             if (opened >= options.Value.MaxIdlePartitionsPerCheck) break;

@@ -26,16 +26,6 @@ internal sealed class LogHost(
     public LogManager Manager => Volatile.Read(ref _manager)
         ?? throw new OrleansLogException(ErrorCode.NotLeaderOrFollower, "This node has no open data directory: it starts or stops.");
 
-    /// <summary>All partitions that have a folder here, once each, in an order that stays: those behind <paramref name="last"/> first.
-    /// So a round over some of them goes on where the one before it ended.</summary>
-    public IEnumerable<TopicPartition> PartitionsAfter(TopicPartition? last)
-    {
-        var all = Manager.PartitionsOnDisk
-            .OrderBy(static partition => partition.Topic, StringComparer.Ordinal).ThenBy(static partition => partition.Partition).ToArray();
-        var next = last is { } known ? Array.IndexOf(all, known) + 1 : 0;
-        return all[next..].Concat(all[..next]);
-    }
-
     /// <inheritdoc/>
     public void Participate(ISiloLifecycle observer) =>
         observer.Subscribe(nameof(LogHost), LogStage.DataDirectory, OpenAsync, _ => DisposeAsync().AsTask());

@@ -8,6 +8,7 @@ internal sealed class PeriodicWork(TimeProvider time) : IDisposable
 {
     private readonly CancellationTokenSource _stopping = new();
     private Task _loop = Task.CompletedTask;
+    private bool _isFinished;
 
     /// <summary>Cancelled when the work is to stop.</summary>
     public CancellationToken Stopping => _stopping.Token;
@@ -23,6 +24,9 @@ internal sealed class PeriodicWork(TimeProvider time) : IDisposable
         if (interval > TimeSpan.Zero) _loop = Task.Run(() => RunAsync(interval, round, failed, first), CancellationToken.None);
         return Task.CompletedTask;
     }
+
+    /// <summary>Called within a round: it was the last one.</summary>
+    public void Finish() => _isFinished = true;
 
     /// <summary>Stops; completes when the round that is under way has ended.</summary>
     public async Task StopAsync()
@@ -44,8 +48,9 @@ internal sealed class PeriodicWork(TimeProvider time) : IDisposable
                 await TryAsync(round, failed);
             }
 
+            if (_isFinished) return;
             using var timer = new PeriodicTimer(interval, time);
-            while (await timer.WaitForNextTickAsync(Stopping)) await TryAsync(round, failed);
+            while (!_isFinished && await timer.WaitForNextTickAsync(Stopping)) await TryAsync(round, failed);
         }
         catch (OperationCanceledException) when (Stopping.IsCancellationRequested)
         {

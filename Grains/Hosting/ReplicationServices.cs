@@ -36,8 +36,9 @@ internal static class ReplicationServices
         services.AddParticipant<CrashDetector>();
         services.AddParticipant<LogScrubber>();
         services.AddSingleton<TakeoverRehearsal>();
-        services.AddParticipant<StaleReplicas>();
-        services.AddParticipant<LaggingReplicas>();
+        services.AddSingleton<OwnPartitions>();
+        services.AddSingleton<ReplicaStandings>();
+        services.AddParticipant<ReplicaKeeper>();
         services.AddParticipant<ReadyFile>();
         services.AddSingleton<IConnectionWatcher>(provider => provider.GetRequiredService<CrashDetector>());
         return services;

@@ -96,7 +96,7 @@ internal sealed partial class PartitionGrain
         }
         catch (Exception e) when (e is not OutOfMemoryException)
         {
-            // Its node finds out by itself (StaleReplicas).
+            // Its node finds out by itself (ReplicaKeeper).
             LogNotDeleted(_partition, nodeId, e.Message);
         }
     }

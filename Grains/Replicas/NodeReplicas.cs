@@ -32,6 +32,12 @@ internal sealed class NodeReplicas(OpenLogs logs, LocalNode node, TimeProvider t
         }
     }
 
+    /// <summary>The replica of a partition when it is open on this node; otherwise null.</summary>
+    public PartitionFollower? Find(TopicPartition partition)
+    {
+        lock (_slots) return _slots.GetValueOrDefault(partition)?.Follower;
+    }
+
     /// <summary>The leader of a partition when it is in office on this node; otherwise null.</summary>
     public PartitionLeader? FindLeader(TopicPartition partition) => _leaders.GetValueOrDefault(partition);
 

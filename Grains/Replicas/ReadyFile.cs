@@ -7,13 +7,14 @@ using OrleansLog.Records;
 namespace OrleansLog.Grains.Replicas;
 
 /// <summary>
-/// Keeps a file for whoever restarts silos one after the other: it is there once every replica that this node holds is in sync, so
-/// that taking the next silo away leaves no partition with one replica fewer than before; and until this silo stops. A replica that
-/// is only being moved here is not waited for, nor one that falls behind later: that is no reason to send clients elsewhere.
+/// Keeps a file for whoever restarts silos one after the other: it is there once every replica that is to be on this node is in sync,
+/// so that taking the next silo away leaves no partition with one replica fewer than before; and until this silo stops. A replica
+/// that is only being moved here is not waited for, nor one that falls behind later: that is no reason to send clients elsewhere.
 /// </summary>
 internal sealed partial class ReadyFile(
-    LogHost host,
-    LaggingReplicas replicas,
+    OwnPartitions partitions,
+    ReplicaStandings standings,
+    ReplicaKeeper keeper,
     LocalNode node,
     IOptions<OrleansLogOptions> options,
     TimeProvider time,
@@ -21,8 +22,7 @@ internal sealed partial class ReadyFile(
 {
     private static readonly TimeSpan Interval = TimeSpan.FromSeconds(1);
     private readonly PeriodicWork _work = new(time);
-    private TopicPartition? _before;
-    private bool _isReady;
+    private Queue<TopicPartition>? _waiting;
 
     private string? FilePath => options.Value.ReadyFile;
 
@@ -48,24 +48,32 @@ internal sealed partial class ReadyFile(
 
     private async Task CheckAsync(CancellationToken cancellationToken)
     {
-        if (_isReady) return;
-        // Those behind the one that was not in sync the last time come after it.
-        foreach (var partition in host.PartitionsAfter(_before))
+        _waiting ??= await ListAsync(cancellationToken);
+        while (_waiting is { Count: > 0 })
         {
             cancellationToken.ThrowIfCancellationRequested();
-            if (await replicas.IsLaggingAsync(partition))
+            var partition = _waiting.Peek();
+            if (await standings.FindAsync(partition) == ReplicaStanding.Lagging)
             {
                 LogLagging(partition);
-                await replicas.AskAsync(partition, cancellationToken);
+                await keeper.TryAskAsync(partition, cancellationToken);
                 return;
             }
 
-            _before = partition;
+            _waiting.Dequeue();
         }
 
+        if (_waiting is null) return;
         await File.WriteAllTextAsync(FilePath!, node.NodeId.ToString(CultureInfo.InvariantCulture) + "\n", cancellationToken);
-        _isReady = true;
         LogReady(FilePath!);
+        _work.Finish();
+    }
+
+    /// <summary>What is to be in sync; null while not all topics can be asked.</summary>
+    private async Task<Queue<TopicPartition>?> ListAsync(CancellationToken cancellationToken)
+    {
+        var (own, isComplete) = await partitions.ListAsync(cancellationToken);
+        return isComplete ? new Queue<TopicPartition>(own) : null;
     }
 
     private void Delete()

@@ -1,4 +1,5 @@
 using System.Globalization;
+using OrleansLog.Records;
 using OrleansLog.Tests.Grains;
 using Xunit;
 
@@ -40,6 +41,33 @@ public sealed class ReadyFileTests : IDisposable
         await cluster.StopNodeAsync(3);
         Assert.False(File.Exists(PathOf(3)));
         Assert.True(File.Exists(PathOf(1)));
+    }
+
+    [Fact]
+    public async Task A_node_whose_disk_was_wiped_is_ready_when_it_is_filled_again()
+    {
+        await using var cluster = await NodeCluster.StartAsync(3, options =>
+        {
+            options.ReadyFile = PathOf(options.NodeId!.Value);
+            options.MaxCatchUpBytesPerSecond = 4_000;
+        });
+        await cluster.CreateTopicAsync("t", 3);
+        for (var partition = 0; partition < 3; partition++)
+        {
+            for (var i = 0; i < 4; i++) await cluster.ProduceAsync("t", partition, new string('x', 1_000));
+            await cluster.WhenInSyncAsync("t", partition);
+        }
+
+        await cluster.KillNodeAsync(3);
+        Directory.Delete(cluster.DirectoryOf(3), recursive: true);
+        File.Delete(PathOf(3));
+        await cluster.StartNodeAsync(3);
+        await WhenReadyAsync(3);
+        for (var partition = 0; partition < 3; partition++)
+        {
+            Assert.Contains(3, (await cluster.WaitForAsync("t", partition, static _ => true)).InSyncReplicas);
+            Assert.Equal(4, cluster.Replicas(3).Find(new TopicPartition("t", partition))?.Log.LogEndOffset);
+        }
     }
 
     private string PathOf(int node) => _files.File(string.Create(CultureInfo.InvariantCulture, $"ready-{node}"));

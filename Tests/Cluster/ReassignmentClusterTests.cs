@@ -70,9 +70,9 @@ public sealed class ReassignmentClusterTests
         // The node that was away finds out, and deletes what it has.
         await cluster.StartNodeAsync(1);
         Assert.True(Directory.Exists(FolderOf(cluster, 1)));
-        Assert.Equal(1, await cluster.Service<StaleReplicas>(1).CheckAsync(CancellationToken.None));
+        Assert.Equal(1, (await cluster.Service<ReplicaKeeper>(1).CheckAsync(CancellationToken.None)).Deleted);
         Assert.False(Directory.Exists(FolderOf(cluster, 1)));
-        Assert.Equal(0, await cluster.Service<StaleReplicas>(2).CheckAsync(CancellationToken.None));
+        Assert.Equal(0, (await cluster.Service<ReplicaKeeper>(2).CheckAsync(CancellationToken.None)).Deleted);
     }
 
     [Fact]

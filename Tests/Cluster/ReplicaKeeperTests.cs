@@ -1,12 +1,13 @@
 using OrleansLog.Grains.Partitions;
+using OrleansLog.Grains.Replicas;
 using OrleansLog.Records;
 using OrleansLog.Tests.Grains;
 using Xunit;
 
 namespace OrleansLog.Tests.Cluster;
 
-/// <summary>Replicas of partitions that nobody uses.</summary>
-public sealed class LaggingReplicaTests
+/// <summary>Replicas of partitions that nobody uses, and folders that nobody needs.</summary>
+public sealed class ReplicaKeeperTests
 {
     private static readonly TimeSpan Limit = TimeSpan.FromSeconds(60);
 
@@ -21,13 +22,33 @@ public sealed class LaggingReplicaTests
         await cluster.KillNodeAsync(away);
         await cluster.WaitForAsync("t", 0, it => !it.InSyncReplicas.Contains(away));
 
-        // As when nobody has called it for hours: it is open no more, and hears of nothing.
-        await cluster.Grains.GetGrain<IManagementGrain>(0).ForceActivationCollection(TimeSpan.Zero);
-        await UntilAsync(() => Task.FromResult(!Enumerable.Range(1, 3).Where(node => node != away)
-            .Any(node => cluster.Replicas(node).Leaders.Any(static leader => leader.Log.Partition.Topic == "t"))));
+        await LeaveIdleAsync(cluster, [1, 2, 3], away);
         await cluster.StartNodeAsync(away);
         var offices = cluster.Service<StoredOffices>(away);
         await UntilAsync(async () => (await offices.ReadAsync(new TopicPartition("t", 0))).InSyncReplicas.Contains(away));
+    }
+
+    [Fact]
+    public async Task A_wiped_disk_is_filled_again_though_nobody_calls_the_leader()
+    {
+        await using var cluster = await NodeCluster.StartAsync(3);
+        await cluster.CreateTopicAsync("t");
+        await cluster.ProduceAsync("t", 0, "a", "b");
+        var leader = (await cluster.WhenInSyncAsync("t", 0)).Leader;
+        var wiped = leader == 3 ? 2 : 3;
+
+        // Nobody notes that it is gone: by what is stored it stays in sync.
+        await LeaveIdleAsync(cluster, [1, 2, 3]);
+        await cluster.KillNodeAsync(wiped);
+        Directory.Delete(cluster.DirectoryOf(wiped), recursive: true);
+        await cluster.StartNodeAsync(wiped);
+        var offices = cluster.Service<StoredOffices>(wiped);
+        Assert.Contains(wiped, (await offices.ReadAsync(new TopicPartition("t", 0))).InSyncReplicas);
+        await UntilAsync(() => Task.FromResult(cluster.Replicas(wiped).Find(new TopicPartition("t", 0))?.Log.LogEndOffset == 2));
+        await UntilAsync(async () => (await offices.ReadAsync(new TopicPartition("t", 0))).InSyncReplicas.Contains(wiped));
+        await UntilAsync(async () =>
+            await cluster.Service<ReplicaStandings>(wiped).FindAsync(new TopicPartition("t", 0)) == ReplicaStanding.Settled);
+        Assert.Equal((0, 0), await cluster.Service<ReplicaKeeper>(wiped).CheckAsync(CancellationToken.None));
     }
 
     [Fact]
@@ -54,6 +75,14 @@ public sealed class LaggingReplicaTests
             await cluster.ProduceAsync("t", partition, "a");
             Assert.Equal(["0:a"], await cluster.Partition("t", partition).ReadAllAsync());
         }
+    }
+
+    /// <summary>As when nobody has called a leader for hours: it is open no more, and hears of nothing.</summary>
+    private static async Task LeaveIdleAsync(NodeCluster cluster, int[] nodes, int? gone = null)
+    {
+        await cluster.Grains.GetGrain<IManagementGrain>(0).ForceActivationCollection(TimeSpan.Zero);
+        await UntilAsync(() => Task.FromResult(!nodes.Where(node => node != gone)
+            .Any(node => cluster.Replicas(node).Leaders.Any(static leader => leader.Log.Partition.Topic == "t"))));
     }
 
     private static async Task UntilAsync(Func<Task<bool>> condition)
