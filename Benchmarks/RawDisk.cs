@@ -40,28 +40,43 @@ internal static partial class RawDisk
 
     /// <summary>
     /// Seconds of each write of <paramref name="block"/> to a growing file and the fdatasync after it, by one writer that begins
-    /// one every <paramref name="interval"/>, or one after the other without a pause.
+    /// one every <paramref name="interval"/>, or one after the other without a pause. With several <paramref name="files"/> as many
+    /// writers do so at the same time, and what counts is when the last of them is done.
     /// </summary>
-    public static double[] SyncedWriteSeconds(string directory, byte[] block, int count, TimeSpan interval = default)
+    public static double[] SyncedWriteSeconds(string directory, byte[] block, int count, TimeSpan interval = default, int files = 1)
     {
-        var path = Path.Combine(directory, "raw-sync");
         var seconds = new double[count];
         var clock = Stopwatch.StartNew();
-        using (var file = File.OpenHandle(path, FileMode.Create, FileAccess.ReadWrite))
-        {
-            for (var i = 0; i < count; i++)
-            {
-                while (clock.Elapsed < interval * i) Thread.Sleep(1);
-                var start = Stopwatch.GetTimestamp();
-                RandomAccess.Write(file, block, (long)i * block.Length);
-                DataSync(file);
-                seconds[i] = Stopwatch.GetElapsedTime(start).TotalSeconds;
-            }
-        }
-
-        File.Delete(path);
+        var start = 0L;
+        using var begun = new Barrier(files, _ => start = Stopwatch.GetTimestamp());
+        using var done = new Barrier(files);
+        var writers = Enumerable.Range(0, files).Select(number => new Thread(() => Write(number))).ToArray();
+        foreach (var writer in writers) writer.Start();
+        foreach (var writer in writers) writer.Join();
         return seconds;
+
+        void Write(int number)
+        {
+            var path = Path.Combine(directory, $"raw-sync-{number}");
+            using (var file = File.OpenHandle(path, FileMode.Create, FileAccess.ReadWrite))
+            {
+                for (var i = 0; i < count; i++)
+                {
+                    while (clock.Elapsed < interval * i) Thread.Sleep(1);
+                    begun.SignalAndWait();
+                    RandomAccess.Write(file, block, (long)i * block.Length);
+                    DataSync(file);
+                    done.SignalAndWait();
+                    if (number == 0) seconds[i] = Stopwatch.GetElapsedTime(start).TotalSeconds;
+                }
+            }
+
+            File.Delete(path);
+        }
     }
+
+    /// <summary>Writes out what earlier measurements left in the page cache: an fsync beside that waits for it.</summary>
+    public static void Settle() => sync();
 
     private static void DataSync(SafeFileHandle file)
     {
@@ -72,4 +87,8 @@ internal static partial class RawDisk
     [LibraryImport("libc", SetLastError = true)]
     [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]
     private static partial int fdatasync(int descriptor);
+
+    [LibraryImport("libc")]
+    [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]
+    private static partial void sync();
 }

@@ -158,7 +158,7 @@ public sealed class ChildProcess : IAsyncDisposable
     {
         try
         {
-            while (await reader.ReadLineAsync() is { } line) log.Add(line);
+            await ProcessPipe.ReadLinesAsync(reader, log.Add);
         }
         finally
         {
@@ -170,7 +170,7 @@ public sealed class ChildProcess : IAsyncDisposable
     {
         try
         {
-            await using (to) await from.CopyToAsync(to);
+            await using (to) await ProcessPipe.CopyAsync(from, to);
         }
         finally
         {

@@ -3,6 +3,7 @@ using System.Globalization;
 using System.Net;
 using System.Net.Sockets;
 using System.Runtime.InteropServices;
+using OrleansLog.Tests.Processes;
 
 namespace OrleansLog.Tests.Silo;
 
@@ -17,7 +18,7 @@ internal sealed class SiloProcess : IAsyncDisposable
     {
         _process = process;
         GatewayPort = gatewayPort;
-        _errors = process.StandardError.ReadToEndAsync();
+        _errors = ProcessPipe.ReadToEndAsync(process.StandardError);
     }
 
     public int GatewayPort { get; }
@@ -60,7 +61,7 @@ internal sealed class SiloProcess : IAsyncDisposable
     /// <summary>Waits until it has ended by itself.</summary>
     public async Task<(int ExitCode, string Output, string Errors)> WhenEndedAsync()
     {
-        var output = await _process.StandardOutput.ReadToEndAsync().WaitAsync(Patience);
+        var output = await ProcessPipe.ReadToEndAsync(_process.StandardOutput).WaitAsync(Patience);
         await _process.WaitForExitAsync().WaitAsync(Patience);
         return (_process.ExitCode, output, await _errors);
     }

@@ -74,8 +74,8 @@ public sealed class PostgresServer : IAsyncDisposable
         start.RedirectStandardInput = true;
         _process = Process.Start(start)!;
         // Read, lest a full pipe stops it; what matters is told by whoever cannot connect.
-        _ = _process.StandardError.ReadToEndAsync();
-        _ = _process.StandardOutput.ReadToEndAsync();
+        _ = ProcessPipe.ReadToEndAsync(_process.StandardError);
+        _ = ProcessPipe.ReadToEndAsync(_process.StandardOutput);
         var began = Stopwatch.GetTimestamp();
         while (true)
         {
@@ -143,7 +143,7 @@ public sealed class PostgresServer : IAsyncDisposable
     private static async Task RunAsync(string program, string[] arguments)
     {
         using var process = Process.Start(StartInfo([program, .. arguments]))!;
-        var (output, errors) = (process.StandardOutput.ReadToEndAsync(), process.StandardError.ReadToEndAsync());
+        var (output, errors) = (ProcessPipe.ReadToEndAsync(process.StandardOutput), ProcessPipe.ReadToEndAsync(process.StandardError));
         await process.WaitForExitAsync().WaitAsync(Limit);
         if (process.ExitCode != 0)
             throw new InvalidOperationException($"{program} ended with exit code {process.ExitCode}: {await errors}{await output}");

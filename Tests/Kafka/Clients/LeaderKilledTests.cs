@@ -55,7 +55,7 @@ public sealed class LeaderKilledTests(ITestOutputHelper output)
         using var process = Process.Start(start)!;
         try
         {
-            var errors = process.StandardError.ReadToEndAsync();
+            var errors = ProcessPipe.ReadToEndAsync(process.StandardError);
             var began = Stopwatch.GetTimestamp();
             var sent = 0;
             while (Stopwatch.GetElapsedTime(began) < TimeSpan.FromSeconds(Seconds))

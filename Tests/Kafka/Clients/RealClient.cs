@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using OrleansLog.Tests.Processes;
 using Xunit;
 
 namespace OrleansLog.Tests.Kafka.Clients;
@@ -24,8 +25,8 @@ internal static class RealClient
         try
         {
             using var limit = new CancellationTokenSource(Limit);
-            var errors = process.StandardError.ReadToEndAsync(limit.Token);
-            var output = process.StandardOutput.ReadToEndAsync(limit.Token);
+            var errors = ProcessPipe.ReadToEndAsync(process.StandardError);
+            var output = ProcessPipe.ReadToEndAsync(process.StandardOutput);
             if (input is not null) await process.StandardInput.WriteAsync(input.AsMemory(), limit.Token);
             process.StandardInput.Close();
             await process.WaitForExitAsync(limit.Token);
