@@ -26,4 +26,10 @@ public interface INodeGrain : IGrainWithIntegerKey
     /// <summary>Another node took office for these partitions, so that calls for them go there from now on. A hint only.</summary>
     [AlwaysInterleave, Alias("NoteLeaders")]
     Task NoteLeaders(int nodeId, IReadOnlyList<Leadership> leaderships);
+
+    /// <summary>Has the node produce and fetch a record of the partition that another one rehearses a takeover with: as calls from
+    /// elsewhere, which that one is to have had before there are real ones. Answers the epoch in which it led.</summary>
+    /// <exception cref="Records.OrleansLogException">InvalidRequest: the partition is no such one.</exception>
+    [AlwaysInterleave, Alias("Rehearse")]
+    Task<int> Rehearse(TopicPartition partition);
 }

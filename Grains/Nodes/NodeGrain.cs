@@ -48,6 +48,11 @@ internal sealed class NodeGrain(NodeReplicas replicas, LeaderHints hints, LogHos
         return Task.CompletedTask;
     }
 
+    /// <inheritdoc/>
+    public Task<int> Rehearse(TopicPartition partition) => RehearsalTopic.Is(partition.Topic)
+        ? RehearsalTopic.UseAsync(GrainFactory.GetPartition(partition))
+        : throw new OrleansLogException(ErrorCode.InvalidRequest, $"{partition} is not there to rehearse with.");
+
     private static long SizeOf(string folder)
     {
         try

@@ -212,6 +212,7 @@ internal sealed partial class ReplicaGrain(
 
     private async Task RefuseWhileItBelongsHere()
     {
+        if (Failover.RehearsalTopic.Is(_partition.Topic)) return;
         try
         {
             var topic = await topics.GetAsync(_partition.Topic);

@@ -16,14 +16,18 @@ internal sealed class TopicCopies(IGrainFactory grains)
     /// <exception cref="Records.OrleansLogException">UnknownTopicOrPartition.</exception>
     public async Task<TopicDescription> GetAsync(string name)
     {
+        if (Failover.RehearsalTopic.Find(name) is { } rehearsed) return rehearsed;
         var topic = await grains.GetTopic(name).Describe();
         Note(topic);
         return topic;
     }
 
     /// <summary>What was last heard of the topic of that id; null when nothing was.</summary>
-    public TopicDescription? Find(string name, Guid id) =>
-        _topics.TryGetValue(name, out var topic) && topic.Id == id ? topic : null;
+    public TopicDescription? Find(string name, Guid id)
+    {
+        if (!_topics.TryGetValue(name, out var topic)) topic = Failover.RehearsalTopic.Find(name);
+        return topic?.Id == id ? topic : null;
+    }
 
     /// <summary>Remembers a topic.</summary>
     public void Note(TopicDescription topic)

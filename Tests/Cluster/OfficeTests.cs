@@ -48,11 +48,12 @@ public sealed class OfficeTests
         await using var cluster = await NodeCluster.StartAsync(2);
         for (var round = 0; round < 2; round++)
         {
-            Assert.Equal(1, await cluster.Service<TakeoverRehearsal>(1).RunAsync());
+            Assert.Equal(3, await cluster.Service<TakeoverRehearsal>(1).RunAsync());
             Assert.Empty(cluster.Replicas(1).Leaders);
+            Assert.Empty(cluster.Replicas(2).Leaders);
             Assert.DoesNotContain(Directory.GetDirectories(cluster.DirectoryOf(1)), folder => folder.Contains("rehearsal", StringComparison.Ordinal));
             Assert.DoesNotContain(Directory.GetDirectories(cluster.DirectoryOf(2)), folder => folder.Contains("rehearsal", StringComparison.Ordinal));
-            var left = await cluster.Service<StoredOffices>(1).ReadAsync(new TopicPartition("__takeover-rehearsal-1", 0));
+            var left = await cluster.Service<StoredOffices>(1).ReadAsync(RehearsalTopic.PartitionFor(1, 2));
             Assert.Equal(-1, left.LeaderEpoch);
             Assert.Empty((await cluster.Catalog.ListTopics()).Topics);
         }
