@@ -11,11 +11,28 @@ namespace OrleansLog.Benchmarks;
 internal static class ClusterBenchmark
 {
     private const int Silos = 3, Partitions = 6, Runs = 3;
+    private static readonly bool[] s_relaxed = [true, false];
+    private static readonly (int Size, int Count)[] s_loads = [(100, 3_000_000), (1024, 400_000)];
     private const int LatencyRecordsPerSecond = 1000, LatencySeconds = 15, LatencyWarmUpSeconds = 5;
 
-    public static async Task RunAsync(Report report, string directory, string? postgres)
+    public static Task ThroughputAsync(Report report, string directory, string? postgres) => RunAsync(
+        report, "acks=all, idempotent, client batches of 256 KiB", directory, postgres, async (client, silos) =>
+        {
+            foreach (var relaxed in s_relaxed)
+            {
+                foreach (var (size, count) in s_loads)
+                    await ThroughputAsync(report, client, silos, size, count, relaxed);
+            }
+        });
+
+    public static Task LatencyAsync(Report report, string directory, string? postgres) => RunAsync(
+        report, $"acknowledged latency, acks=all, idempotent, 100 B at {LatencyRecordsPerSecond}/s, linger 0, fsync", directory, postgres,
+        (client, _) => LatencyAsync(report, client, directory));
+
+    private static async Task RunAsync(
+        Report report, string title, string directory, string? postgres, Func<OrleansLogClient, SiloProcess[], Task> measureAsync)
     {
-        report.Title($"{Silos} silos, {Partitions} partitions, acks=all, idempotent, client batches of 256 KiB");
+        report.Title($"{Silos} silos, {Partitions} partitions, {title}");
         if (postgres is null)
         {
             report.Note("not run: give a PostgreSQL with --postgres 'Host=...;Username=...;Database=...'");
@@ -31,13 +48,7 @@ internal static class ClusterBenchmark
             {
                 Endpoints = string.Join(',', silos.Select(silo => $"127.0.0.1:{silo.GatewayPort}")),
             });
-            foreach (var relaxed in new[] { true, false })
-            {
-                foreach (var (size, count) in new[] { (100, 3_000_000), (1024, 400_000) })
-                    await ThroughputAsync(report, client, silos, size, count, relaxed);
-            }
-
-            await LatencyAsync(report, client, directory);
+            await measureAsync(client, silos);
         }
         finally
         {
@@ -83,7 +94,7 @@ internal static class ClusterBenchmark
             RawDisk.Settle();
             var raw = RawDisk.SyncedWriteSeconds(directory, new byte[170], 3000, pause, files: replicas);
             var seconds = await MeasureLatencyAsync(client, topic);
-            var what = $"acknowledged latency, 100 B at {LatencyRecordsPerSecond}/s, linger 0, fsync, replication factor {replicas} (baseline: as many files at once, write + fdatasync)";
+            var what = $"replication factor {replicas} (baseline: as many files at once, write + fdatasync at this rate)";
             report.Figure(what + ", p50", Samples.Median(seconds) * 1e6, "µs", 1000, Samples.Median(raw) * 1e6, atMost: true);
             report.Figure("  p99", Samples.Percentile(seconds, 0.99) * 1e6, "µs", 4000, Samples.Percentile(raw, 0.99) * 1e6, atMost: true);
             foreach (var fraction in new[] { 0.9, 0.999 })

@@ -1,10 +1,10 @@
 using BenchmarkDotNet.Running;
 using OrleansLog.Benchmarks;
 
-// Usage: dotnet run -c Release --project Benchmarks -- [all | append | commit | read | client | latency | idle | partitions | cluster | reassign]...
+// Usage: dotnet run -c Release --project Benchmarks -- [all | append | commit | read | client | latency | idle | partitions | cluster | cluster-latency | reassign]...
 //        dotnet run -c Release --project Benchmarks -- micro [BenchmarkDotNet's own arguments]
 // Files go to a new folder below the current directory, or below that of --directory PATH, and are removed at the end.
-// cluster and reassign need a database: --postgres 'Host=...;Username=...;Database=...'
+// cluster, cluster-latency and reassign need a database: --postgres 'Host=...;Username=...;Database=...'
 
 if (args is ["micro", ..]) return BenchmarkSwitcher.FromAssembly(typeof(Report).Assembly).Run(args[1..]).Any() ? 0 : 1;
 
@@ -19,7 +19,8 @@ var runs = new (string Name, Func<Report, string, Task> RunAsync)[]
     ("latency", LatencyBenchmark.RunAsync),
     ("idle", FootprintBenchmark.IdleAsync),
     ("partitions", FootprintBenchmark.PartitionsAsync),
-    ("cluster", (report, directory) => ClusterBenchmark.RunAsync(report, directory, postgres)),
+    ("cluster", (report, directory) => ClusterBenchmark.ThroughputAsync(report, directory, postgres)),
+    ("cluster-latency", (report, directory) => ClusterBenchmark.LatencyAsync(report, directory, postgres)),
     ("reassign", (report, directory) => ReassignBenchmark.RunAsync(report, directory, postgres)),
 };
 var wanted = args.Where((text, i) => !text.StartsWith("--", StringComparison.Ordinal)
