@@ -28,6 +28,18 @@ public interface ICatalogGrain : IGrainWithIntegerKey
     [AlwaysInterleave, Alias("ListTopics")]
     Task<TopicList> ListTopics();
 
+    /// <summary>Notes that a node could not be told that a topic is deleted, so that it can find out.</summary>
+    [AlwaysInterleave, Alias("NoteLeftover")]
+    Task NoteLeftover(Leftover leftover);
+
+    /// <summary>What a node has to delete.</summary>
+    [AlwaysInterleave, Alias("ListLeftovers")]
+    Task<IReadOnlyList<Leftover>> ListLeftovers(int nodeId);
+
+    /// <summary>Forgets what a node has deleted.</summary>
+    [AlwaysInterleave, Alias("ForgetLeftover")]
+    Task ForgetLeftover(Leftover leftover);
+
     /// <summary>Called by a topic whose partition count changed, so that the list's version rises.</summary>
     [AlwaysInterleave, Alias("TopicChanged")]
     Task TopicChanged(TopicDescription topic);

@@ -33,6 +33,16 @@ public sealed record TopicDescription(
     [property: Id(4)] IReadOnlyDictionary<string, string> Overrides,
     [property: Id(5)] IReadOnlyDictionary<string, string> Configs);
 
+/// <summary>What a node may have of a topic that was deleted while it could not be told.</summary>
+/// <param name="Topic">The topic's name, which another one may have now.</param>
+/// <param name="TopicId">The id that it had.</param>
+/// <param name="NodeId">The node.</param>
+[GenerateSerializer, Immutable, Alias("OrleansLog.Leftover")]
+public sealed record Leftover(
+    [property: Id(0)] string Topic,
+    [property: Id(1)] Guid TopicId,
+    [property: Id(2)] int NodeId);
+
 /// <summary>Where the replicas of a partition are; the first is the preferred leader.</summary>
 /// <param name="Partition">The partition's number.</param>
 /// <param name="Replicas">Node ids.</param>

@@ -26,6 +26,7 @@ internal sealed class CatalogGrain(
 {
     private const int MaxProducerIdBlock = 1_000_000;
     private const int MaxDefaultReplicas = 3;
+    private const int MaxLeftovers = 10_000;
     private Durable<GroupCatalog> _groups = null!;
     private Durable<NodeCatalog> _nodes = null!;
     private Durable<ProducerIdCounter> _producerIds = null!;
@@ -76,6 +77,20 @@ internal sealed class CatalogGrain(
 
     /// <inheritdoc/>
     public Task<TopicList> ListTopics() => Task.FromResult(_topics.List());
+
+    /// <inheritdoc/>
+    public Task NoteLeftover(Leftover leftover) => _nodes.UpdateAsync(state => state.Leftovers.Contains(leftover)
+        ? state
+        : state with { Leftovers = [.. state.Leftovers.TakeLast(MaxLeftovers - 1), leftover] });
+
+    /// <inheritdoc/>
+    public Task<IReadOnlyList<Leftover>> ListLeftovers(int nodeId) => Task.FromResult<IReadOnlyList<Leftover>>(
+        [.. _nodes.Value.Leftovers.Where(leftover => leftover.NodeId == nodeId)]);
+
+    /// <inheritdoc/>
+    public Task ForgetLeftover(Leftover leftover) => _nodes.UpdateAsync(state => state.Leftovers.Contains(leftover)
+        ? state with { Leftovers = [.. state.Leftovers.Where(other => other != leftover)] }
+        : state);
 
     /// <inheritdoc/>
     public Task TopicChanged(TopicDescription topic) => _topics.NoteChangeAsync(topic);
@@ -180,6 +195,7 @@ internal sealed class CatalogGrain(
         {
             Nodes = [.. state.Nodes.Where(node => node.NodeId != nodeId)],
             Draining = [.. state.Draining.Where(node => node != nodeId)],
+            Leftovers = [.. state.Leftovers.Where(leftover => leftover.NodeId != nodeId)],
         });
     }
 

@@ -62,6 +62,9 @@ internal sealed record NodeCatalog
 
     /// <summary>The ids of those that get no new replicas, because they are to be taken out. Ordered.</summary>
     public int[] Draining { get; init; } = [];
+
+    /// <summary>What nodes may still have of deleted topics, since they could not be told. The latest ones.</summary>
+    public Leftover[] Leftovers { get; init; } = [];
 }
 
 /// <summary>The producer ids handed out, as stored.</summary>

@@ -26,7 +26,7 @@ internal static class ReplicaAssigner
         var ring = Interleave(nodes);
         var start = (int)((uint)spread % (uint)ring.Length);
         var assignment = new int[totalCount - firstPartition][];
-        for (var i = 0; i < assignment.Length; i++) assignment[i] = Pick(ring, start + firstPartition + i, replicationFactor);
+        for (var i = 0; i < assignment.Length; i++) assignment[i] = Pick(ring, start, firstPartition + i, replicationFactor);
         return assignment;
     }
 
@@ -43,12 +43,13 @@ internal static class ReplicaAssigner
         return [.. ring];
     }
 
-    private static int[] Pick(Place[] ring, int turn, int replicationFactor)
+    private static int[] Pick(Place[] ring, int start, int partition, int replicationFactor)
     {
-        var (count, first) = (ring.Length, turn % ring.Length);
+        var (count, first) = (ring.Length, (start + partition) % ring.Length);
         var picked = new List<Place>(replicationFactor) { ring[first] };
-        // With every round of the leaders, the followers begin at another distance.
-        var shift = turn / count;
+        // With every round of the leaders, the followers begin at another distance. A round begins with partition 0, wherever that is led:
+        // of each whole round all nodes have as many replicas.
+        var shift = partition / count;
         var rest = Enumerable.Range(0, count - 1)
             .Select(i => ring[(first + 1 + (shift + i) % (count - 1)) % count]).ToList();
         while (picked.Count < replicationFactor)

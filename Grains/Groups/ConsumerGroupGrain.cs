@@ -26,8 +26,7 @@ internal sealed partial class ConsumerGroupGrain(
     private static readonly TimeSpan TopicsPollInterval = TimeSpan.FromSeconds(3);
     private static readonly TimeSpan UnknownTopicMaxAge = TimeSpan.FromSeconds(1);
 
-    private Task<OpenGroup>? _opening;
-    private OpenGroup? _open;
+    private Storage.Opened<OpenGroup> _opened = null!;
     private IGrainTimer? _timer;
     private long _timerDueAt;
     private long _expiredAt;
@@ -35,12 +34,17 @@ internal sealed partial class ConsumerGroupGrain(
     private string GroupId => this.GetPrimaryKeyString();
 
     /// <inheritdoc/>
-    public override async Task OnDeactivateAsync(DeactivationReason reason, CancellationToken cancellationToken)
+    public override Task OnActivateAsync(CancellationToken cancellationToken)
+    {
+        _opened = new(() => loader.LoadAsync(GroupId));
+        return Task.CompletedTask;
+    }
+
+    /// <inheritdoc/>
+    public override Task OnDeactivateAsync(DeactivationReason reason, CancellationToken cancellationToken)
     {
         StopTimer();
-        var open = _open;
-        _open = null;
-        if (open is not null) await open.DisposeAsync().AsTask().WaitAsync(cancellationToken);
+        return _opened.CloseAsync().WaitAsync(cancellationToken);
     }
 
     /// <inheritdoc/>
@@ -106,26 +110,22 @@ internal sealed partial class ConsumerGroupGrain(
 
     /// <summary>The loaded group, loaded if need be; all who come while it is being loaded share the one attempt.</summary>
     private ValueTask<OpenGroup> OpenAsync() =>
-        _open is { Log.IsFaulted: false } open && loader.IsCurrent(open) ? new(open) : new(OpenSlowlyAsync());
+        _opened.Current is { Log.IsFaulted: false } open && loader.IsCurrent(open) ? new(open) : new(OpenSlowlyAsync());
 
     private async Task<OpenGroup> OpenSlowlyAsync()
     {
-        if (_open is { } failed)
+        if (_opened.Current is { } failed)
         {
             LogGivenUp(GroupId, failed.Log.Fault?.Message ?? "the leader of its partition has changed");
-            _open = null;
             StopTimer();
-            await failed.DisposeAsync();
+            await _opened.CloseCurrentAsync();
         }
 
-        var opening = _opening ??= loader.LoadAsync(GroupId);
         try
         {
-            var open = await opening;
-            if (ReferenceEquals(_opening, opening))
+            var (open, isFirst) = await _opened.OpenAsync();
+            if (isFirst)
             {
-                _opening = null;
-                _open = open;
                 Expire(open);
                 SetTimer(open);
             }
@@ -134,7 +134,6 @@ internal sealed partial class ConsumerGroupGrain(
         }
         catch (Exception e)
         {
-            if (ReferenceEquals(_opening, opening)) _opening = null;
             if (e is OrleansLogException { Error: ErrorCode.NotCoordinator }) DeactivateOnIdle();
             throw;
         }
@@ -229,7 +228,7 @@ internal sealed partial class ConsumerGroupGrain(
             LogTimerFailed(e, GroupId);
         }
 
-        if (_open is { Log.IsFaulted: false } current) SetTimer(current);
+        if (_opened.Current is { Log.IsFaulted: false } current) SetTimer(current);
         else StopTimer(); // the next call loads it again, and it starts anew then
     }
 

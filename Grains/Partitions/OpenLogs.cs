@@ -63,6 +63,25 @@ internal sealed class OpenLogs(LogHost host)
         }
     }
 
+    /// <summary>Deletes the log of a partition if it belongs to that topic; answers whether it did.</summary>
+    public async Task<bool> DeleteOfTopicAsync(TopicPartition partition, Guid topicId)
+    {
+        var slot = Enter(partition);
+        try
+        {
+            return await slot.Gate.RunAsync(async () =>
+            {
+                if (host.Manager.ReadTopicId(partition) != topicId) return false;
+                await host.Manager.DeleteLogAsync(partition);
+                return true;
+            });
+        }
+        finally
+        {
+            Leave(partition, slot);
+        }
+    }
+
     private async Task ReleaseAsync(TopicPartition partition, Slot slot, PartitionLog log)
     {
         try

@@ -14,6 +14,7 @@ namespace OrleansLog.Grains.Partitions;
 /// <param name="Replicas">Where it is noted as being in office.</param>
 internal sealed record OpenPartition(
     TopicDescription Topic, bool IsFromMemory, PartitionState FirstState, ReplicaLease Lease, PartitionLeader Leader, NodeReplicas Replicas)
+    : IAsyncDisposable
 {
     /// <summary>Whether the cluster keeps its own state in it.</summary>
     public bool IsInternal => Topic.IsInternal;
@@ -22,7 +23,7 @@ internal sealed record OpenPartition(
     public PartitionLog Log => Lease.Log;
 
     /// <summary>Lays the office down and lets the log go.</summary>
-    public async ValueTask CloseAsync()
+    public async ValueTask DisposeAsync()
     {
         Replicas.Leave(Leader);
         Leader.Close();

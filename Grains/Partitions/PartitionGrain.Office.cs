@@ -10,8 +10,7 @@ internal sealed partial class PartitionGrain
 {
     private static readonly TimeSpan RetryAfterFailure = TimeSpan.FromSeconds(5);
     private static readonly TimeSpan HandOverPatience = TimeSpan.FromSeconds(5);
-    private Task<OpenPartition>? _opening;
-    private OpenPartition? _open;
+    private Storage.Opened<OpenPartition> _opened = null!;
     private long? _failedAt;
     private bool _isStale;
 
@@ -22,7 +21,7 @@ internal sealed partial class PartitionGrain
     public async Task<int> HandOver(int? successor)
     {
         var own = node.NodeId;
-        if (_open is not { Leader.IsClosed: false } open || successor == own) return _office.Value.Leader;
+        if (_opened.Current is not { Leader.IsClosed: false } open || successor == own) return _office.Value.Leader;
         var chosen = await open.Leader.ResignAsync(successor, HandOverPatience);
         try
         {
@@ -60,20 +59,17 @@ internal sealed partial class PartitionGrain
     /// <summary>The open partition, opened if need be; all who come while it is being opened share the one attempt.</summary>
     /// <exception cref="OrleansLogException">See <see cref="PartitionOpener.OpenAsync"/>.</exception>
     private ValueTask<OpenPartition> OpenAsync() =>
-        _open is { } open && open.Log.Offline is null && !open.Leader.IsClosed ? new(open) : new(OpenSlowlyAsync());
+        _opened.Current is { } open && open.Log.Offline is null && !open.Leader.IsClosed ? new(open) : new(OpenSlowlyAsync());
 
     private async Task<OpenPartition> OpenSlowlyAsync()
     {
         if (_isDeleted) throw new OrleansLogException(ErrorCode.UnknownTopicOrPartition, $"{_partition} has been deleted.");
-        if (_open is { } failed) await LeaveFailedAsync(failed);
-        var opening = _opening ??= OpenNowAsync();
+        if (_opened.Current is { } failed) await LeaveFailedAsync(failed);
         try
         {
-            var open = await opening;
-            if (ReferenceEquals(_opening, opening))
+            var (open, isFirst) = await _opened.OpenAsync();
+            if (isFirst)
             {
-                _opening = null;
-                _open = open;
                 _ = WatchAsync(open); // logs what goes wrong, as the next ones do
                 _ = WatchReplicasAsync(open);
                 if (open.IsFromMemory) _ = CatchUpWithTopicAsync(open);
@@ -84,7 +80,6 @@ internal sealed partial class PartitionGrain
         }
         catch (Exception e)
         {
-            if (ReferenceEquals(_opening, opening)) _opening = null;
             // Nothing is kept for a partition that there is not, or that is not here.
             DeactivateOnIdle();
             if (e is not Orleans.Storage.InconsistentStateException) throw;
@@ -107,7 +102,7 @@ internal sealed partial class PartitionGrain
         try
         {
             var topic = await topics.GetAsync(_partition.Topic);
-            if (!ReferenceEquals(_open, open)) return;
+            if (!ReferenceEquals(_opened.Current, open)) return;
             open.Log.UpdateConfig(defaults.ConfigOf(topic.Overrides));
             if (!Agrees(topic, _partition, open.Leader.State)) await TellTopicAsync();
         }
@@ -130,14 +125,14 @@ internal sealed partial class PartitionGrain
         try
         {
             var end = await open.Leader.Ended;
-            if (end.Reason == LeaderEndReason.Closed || !ReferenceEquals(_open, open)) return;
+            if (end.Reason == LeaderEndReason.Closed || !ReferenceEquals(_opened.Current, open)) return;
             LogEnded(_partition, end.Message);
             var successor = -1;
             if (end.Reason is LeaderEndReason.Damaged or LeaderEndReason.Offline && open.Leader.State.Replicas.Count > 1)
                 successor = await opener.GiveUpAsync(_partition, _office);
             if (end.Reason == LeaderEndReason.Fenced) hints.Forget(_partition);
             else if (successor < 0) return; // the next call tries again here
-            if (ReferenceEquals(_open, open)) await CloseAsync();
+            if (ReferenceEquals(_opened.Current, open)) await CloseAsync();
             DeactivateOnIdle();
             if (successor >= 0) await GrainFactory.GetPartition(_partition).Lead();
         }
@@ -157,8 +152,7 @@ internal sealed partial class PartitionGrain
         if (failed.Log.Offline is not { } offline)
         {
             // Its office ended; whose it is now, the store says.
-            _open = null;
-            await failed.CloseAsync();
+            await _opened.CloseCurrentAsync();
             return;
         }
 
@@ -167,29 +161,10 @@ internal sealed partial class PartitionGrain
             throw new OrleansLogException(offline.Error, offline.Message, offline);
         _failedAt = null;
         LogReopening(_partition, offline.Message);
-        _open = null;
-        await failed.CloseAsync();
+        await _opened.CloseCurrentAsync();
     }
 
-    private async Task CloseAsync()
-    {
-        if (_opening is { } opening)
-        {
-            _opening = null;
-            try
-            {
-                await (await opening).CloseAsync();
-            }
-            catch (Exception)
-            {
-                // Whoever asked for it hears of it.
-            }
-        }
-
-        var open = _open;
-        _open = null;
-        if (open is not null) await open.CloseAsync();
-    }
+    private Task CloseAsync() => _opened.CloseAsync();
 
     [LoggerMessage(Level = LogLevel.Information, Message = "{Partition} was handed over by node {Node} to node {Successor}.")]
     private partial void LogHandedOver(TopicPartition partition, int node, int successor);

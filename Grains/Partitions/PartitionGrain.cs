@@ -35,6 +35,7 @@ internal sealed partial class PartitionGrain(
     {
         _partition = PartitionKey.Parse(this.GetPrimaryKeyString());
         _office = new(storage);
+        _opened = new(OpenNowAsync);
         return Task.CompletedTask;
     }
 
@@ -112,12 +113,15 @@ internal sealed partial class PartitionGrain(
         ArgumentNullException.ThrowIfNull(topic);
         topics.Note(topic);
         // One that is being opened may have read the configuration before it changed.
-        if (_opening is not null) await _opening.ContinueWith(_ => { }, TaskScheduler.Current);
-        if (_open is null) DeactivateOnIdle();
+        await _opened.WhenSettledAsync();
+        if (_opened.Current is { } open)
+        {
+            open.Log.UpdateConfig(defaults.ConfigOf(topic.Overrides));
+            open.Leader.NoteConfigChanged();
+        }
         else
         {
-            _open.Log.UpdateConfig(defaults.ConfigOf(topic.Overrides));
-            _open.Leader.NoteConfigChanged();
+            DeactivateOnIdle();
         }
 
         await ForEachFollowerAsync(replica => replica.ApplyConfig(topic));
@@ -130,15 +134,18 @@ internal sealed partial class PartitionGrain(
         _isDeleted = true;
         topics.Forget(_partition.Topic);
         await CloseAsync();
-        await ForEachFollowerAsync(replica => replica.Delete());
+        var untold = await ForEachFollowerAsync(static replica => replica.Delete());
+        foreach (var other in untold)
+            await GrainFactory.GetCatalog().NoteLeftover(new Leftover(_partition.Topic, _office.Value.TopicId, other));
         await logs.DeleteAsync(_partition);
         if (_office.Exists) await _office.ClearAsync();
         DeactivateOnIdle();
     }
 
-    /// <summary>Calls the other replicas. One that cannot be reached catches up by itself when it is back.</summary>
-    private async Task ForEachFollowerAsync(Func<IReplicaGrain, Task> action)
+    /// <summary>Calls the other replicas; answers the nodes of those that could not be reached.</summary>
+    private async Task<IReadOnlyList<int>> ForEachFollowerAsync(Func<IReplicaGrain, Task> action)
     {
+        var untold = new List<int>();
         foreach (var other in _office.Value.Replicas)
         {
             if (other == node.NodeId) continue;
@@ -149,8 +156,11 @@ internal sealed partial class PartitionGrain(
             catch (Exception e) when (e is not OutOfMemoryException)
             {
                 LogFollowerNotTold(_partition, other, e.Message);
+                untold.Add(other);
             }
         }
+
+        return untold;
     }
 
     private async Task RefuseWhileTheTopicIsThere()

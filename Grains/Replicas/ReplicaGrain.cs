@@ -28,8 +28,7 @@ internal sealed partial class ReplicaGrain(
 {
     private static readonly TimeSpan RetryAfterFailure = TimeSpan.FromSeconds(5);
     private TopicPartition _partition;
-    private Task<ReplicaLease>? _opening;
-    private ReplicaLease? _open;
+    private Storage.Opened<ReplicaLease> _opened = null!;
     private long? _failedAt;
     private bool _isDeleting;
 
@@ -37,6 +36,7 @@ internal sealed partial class ReplicaGrain(
     public override Task OnActivateAsync(CancellationToken cancellationToken)
     {
         (_partition, var nodeId) = ReplicaKey.Parse(this.GetPrimaryKeyString());
+        _opened = new(OpenNowAsync);
         return nodeId == node.NodeId
             ? Task.CompletedTask
             : throw new OrleansLogException(
@@ -87,9 +87,9 @@ internal sealed partial class ReplicaGrain(
         ArgumentNullException.ThrowIfNull(topic);
         topics.Note(topic);
         // One that is being opened may have read the configuration before it changed.
-        if (_opening is not null) await _opening.ContinueWith(_ => { }, TaskScheduler.Current);
-        if (_open is null) DeactivateOnIdle();
-        else _open.Log.UpdateConfig(defaults.ConfigOf(topic.Overrides));
+        await _opened.WhenSettledAsync();
+        if (_opened.Current is { } open) open.Log.UpdateConfig(defaults.ConfigOf(topic.Overrides));
+        else DeactivateOnIdle();
     }
 
     /// <inheritdoc/>
@@ -115,28 +115,19 @@ internal sealed partial class ReplicaGrain(
     }
 
     private ValueTask<ReplicaLease> OpenAsync() =>
-        _open is { } open && open.Log.Offline is null ? new(open) : new(OpenSlowlyAsync());
+        _opened.Current is { } open && open.Log.Offline is null ? new(open) : new(OpenSlowlyAsync());
 
     private async Task<ReplicaLease> OpenSlowlyAsync()
     {
         if (_isDeleting)
             throw new OrleansLogException(ErrorCode.NotLeaderOrFollower, $"The replica of {_partition} on node {node.NodeId} is being deleted.");
-        if (_open is { } failed) await LeaveFailedAsync(failed);
-        var opening = _opening ??= OpenNowAsync();
+        if (_opened.Current is { } failed) await LeaveFailedAsync(failed);
         try
         {
-            var open = await opening;
-            if (ReferenceEquals(_opening, opening))
-            {
-                _opening = null;
-                _open = open;
-            }
-
-            return open;
+            return (await _opened.OpenAsync()).Value;
         }
         catch
         {
-            if (ReferenceEquals(_opening, opening)) _opening = null;
             DeactivateOnIdle();
             throw;
         }
@@ -186,29 +177,10 @@ internal sealed partial class ReplicaGrain(
             throw new OrleansLogException(offline.Error, offline.Message, offline);
         _failedAt = null;
         LogReopening(_partition, offline.Message);
-        _open = null;
-        await failed.DisposeAsync();
+        await _opened.CloseCurrentAsync();
     }
 
-    private async Task CloseAsync()
-    {
-        if (_opening is { } opening)
-        {
-            _opening = null;
-            try
-            {
-                await (await opening).DisposeAsync();
-            }
-            catch (Exception)
-            {
-                // Whoever asked for it hears of it.
-            }
-        }
-
-        var open = _open;
-        _open = null;
-        if (open is not null) await open.DisposeAsync();
-    }
+    private Task CloseAsync() => _opened.CloseAsync();
 
     private async Task RefuseWhileItBelongsHere()
     {

@@ -2,6 +2,7 @@ using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
 using OrleansLog.Grains.Hosting;
 using OrleansLog.Grains.Interfaces;
+using OrleansLog.Grains.Partitions;
 using OrleansLog.Grains.Placement;
 using OrleansLog.Records;
 
@@ -12,10 +13,13 @@ namespace OrleansLog.Grains.Replicas;
 /// <para>A replica that is to be here and is not in sync: its leader takes it back by itself while it is open, but one that nobody calls
 /// is not, and the partition would stay without this replica until the only disk in sync is lost. So the leader is asked.</para>
 /// <para>A folder whose replica was moved elsewhere while this node could not be told: it is deleted, if the store says, of the very
-/// topic it belongs to, that other nodes hold the replicas. One of which nothing is known stays.</para>
+/// topic it belongs to, that other nodes hold the replicas; or if the catalog says that the topic was deleted meanwhile. One of which
+/// nothing is known stays.</para>
 /// One loop and one timer for the silo.
 /// </summary>
 internal sealed partial class ReplicaKeeper(
+    LogHost host,
+    OpenLogs logs,
     OwnPartitions partitions,
     ReplicaStandings standings,
     NodeReplicas replicas,
@@ -48,7 +52,7 @@ internal sealed partial class ReplicaKeeper(
     {
         // A node that was always alone is the leader of everything.
         if (nodes.Current.Nodes.Count < 2) return (0, 0);
-        var (asked, deleted) = (0, 0);
+        var (asked, deleted) = (0, await DeleteLeftoversAsync(cancellationToken));
         var own = await partitions.ListAsync(cancellationToken);
         foreach (var some in PartitionRound.After(own.Partitions, _last).Take(MaxPerRound).Chunk(Parallelism))
         {
@@ -77,6 +81,26 @@ internal sealed partial class ReplicaKeeper(
             LogNotAsked(partition, e.Message);
             return false;
         }
+    }
+
+    /// <summary>Deletes what is left of topics that were deleted while this node was away: their names may be other topics' by now.</summary>
+    private async Task<int> DeleteLeftoversAsync(CancellationToken cancellationToken)
+    {
+        var deleted = 0;
+        var catalog = grains.GetCatalog();
+        foreach (var leftover in await catalog.ListLeftovers(node.NodeId).WaitAsync(Patience, time, cancellationToken))
+        {
+            foreach (var partition in host.Manager.PartitionsOnDisk.Where(partition => partition.Topic == leftover.Topic))
+            {
+                if (!await logs.DeleteOfTopicAsync(partition, leftover.TopicId)) continue;
+                LogLeftoverDeleted(partition, leftover.TopicId);
+                deleted++;
+            }
+
+            await catalog.ForgetLeftover(leftover).WaitAsync(Patience, time, cancellationToken);
+        }
+
+        return deleted;
     }
 
     /// <summary>Does what is to do; answers what was done.</summary>
@@ -116,6 +140,9 @@ internal sealed partial class ReplicaKeeper(
 
     [LoggerMessage(Level = LogLevel.Information, Message = "The replica of {Partition} was deleted here: other nodes hold its replicas now.")]
     private partial void LogDeleted(TopicPartition partition);
+
+    [LoggerMessage(Level = LogLevel.Information, Message = "The replica of {Partition} was deleted here: its topic, of id {TopicId}, was deleted while this node was away.")]
+    private partial void LogLeftoverDeleted(TopicPartition partition, Guid topicId);
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "The replica of {Partition}, which is none any more, could not be deleted: {Reason}")]
     private partial void LogNotDeleted(TopicPartition partition, string reason);

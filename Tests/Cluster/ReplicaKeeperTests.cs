@@ -1,3 +1,4 @@
+using OrleansLog.Grains.Interfaces;
 using OrleansLog.Grains.Partitions;
 using OrleansLog.Grains.Replicas;
 using OrleansLog.Records;
@@ -75,6 +76,34 @@ public sealed class ReplicaKeeperTests
             await cluster.ProduceAsync("t", partition, "a");
             Assert.Equal(["0:a"], await cluster.Partition("t", partition).ReadAllAsync());
         }
+    }
+
+    [Fact]
+    public async Task A_node_that_was_away_when_a_topic_was_deleted_deletes_it_too_and_takes_part_in_the_next_of_that_name()
+    {
+        await using var cluster = await NodeCluster.StartAsync(3);
+        await cluster.CreateTopicAsync("t", 2);
+        for (var partition = 0; partition < 2; partition++)
+        {
+            await cluster.ProduceAsync("t", partition, "old");
+            await cluster.WhenInSyncAsync("t", partition);
+        }
+
+        var leader = (await cluster.WaitForAsync("t", 0, static _ => true)).Leader;
+        var away = leader == 3 ? 2 : 3;
+        await cluster.KillNodeAsync(away);
+        await cluster.Catalog.DeleteTopic("t");
+        await cluster.CreateTopicAsync("t", 2, replicas: 2);
+        await cluster.Partition("t", 0).Produce(Batches.Request("new"));
+        Assert.True(Directory.Exists(Path.Combine(cluster.DirectoryOf(away), "t-0")));
+
+        await cluster.StartNodeAsync(away);
+        await UntilAsync(() => Task.FromResult(Directory.GetDirectories(cluster.DirectoryOf(away), "t-*").Length == 0));
+        await UntilAsync(async () => (await cluster.Catalog.ListLeftovers(away)).Count == 0);
+        await cluster.Grains.GetTopic("t").Reassign(new Dictionary<int, IReadOnlyList<int>?> { [0] = [1, 2, 3] });
+        await cluster.WhenInSyncAsync("t", 0);
+        await UntilAsync(() => Task.FromResult(cluster.Replicas(away).Find(new TopicPartition("t", 0))?.Log.LogEndOffset == 1));
+        Assert.Equal(["0:new"], await cluster.ReadAllAsync("t", 0));
     }
 
     /// <summary>As when nobody has called a leader for hours: it is open no more, and hears of nothing.</summary>

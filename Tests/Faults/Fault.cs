@@ -48,6 +48,11 @@ internal sealed record Fault(string Name, int Weight, Func<FaultContext, Task> R
                 await c.Cluster.Postgres.StopAsync();
                 await c.WaitAsync(1_000, 8_000);
             }),
+            new("PostgreSQL stopped for a minute", 1, static async c =>
+            {
+                await c.Cluster.Postgres.StopAsync();
+                await c.WaitAsync(60_000, 65_000);
+            }),
             new("a wiped disk", 1, static async c =>
             {
                 // Also the partitions that nobody uses: of none may this disk hold the only replica that is in sync.
@@ -114,13 +119,16 @@ internal sealed class FaultContext(FaultCluster cluster, OrleansLogClient client
     /// <summary>The node whose death this round was, or null.</summary>
     public int? Killed { get; private set; }
 
-    /// <summary>The partitions that the killed node led.</summary>
+    /// <summary>The partitions that the killed node led, with all their replicas in sync.</summary>
     public IReadOnlyList<int> LedByKilled { get; private set; } = [];
+
+    /// <summary>Those of which a replica was out of sync, from the round before: they may have to wait for it.</summary>
+    public IReadOnlyList<int> ShortLedByKilled { get; private set; } = [];
 
     public void Begin()
     {
         Partition = random.Next(partitions);
-        (Killed, LedByKilled) = (null, []);
+        (Killed, LedByKilled, ShortLedByKilled) = (null, [], []);
     }
 
     public int AnyNode() => cluster.Nodes[random.Next(cluster.Nodes.Count)];
@@ -142,13 +150,14 @@ internal sealed class FaultContext(FaultCluster cluster, OrleansLogClient client
 
     public async Task KillAndWaitAsync(int node)
     {
-        var led = new List<int>();
+        var (whole, lacking) = (new List<int>(), new List<int>());
         for (var partition = 0; partition < partitions; partition++)
         {
-            if ((await StateAsync(topic, partition)).Leader == node) led.Add(partition);
+            var state = await StateAsync(topic, partition);
+            if (state.Leader == node) (state.InSyncReplicas.Count == state.Replicas.Count ? whole : lacking).Add(partition);
         }
 
-        (Killed, LedByKilled) = (node, led);
+        (Killed, LedByKilled, ShortLedByKilled) = (node, whole, lacking);
         await cluster.KillAsync(node);
         await WaitAsync(0, 4_000);
     }

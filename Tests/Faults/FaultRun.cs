@@ -20,6 +20,7 @@ internal sealed class FaultRun(FaultCluster cluster, Random random) : IAsyncDisp
     private readonly IReadOnlyList<Fault> _faults = Fault.Of(cluster);
     private readonly SortedDictionary<string, List<TimeSpan>> _outages = new(StringComparer.Ordinal);
     private readonly List<TimeSpan> _failovers = [];
+    private readonly List<TimeSpan> _shortFailovers = [];
     private OrleansLogClient? _load;
     private OrleansLogClient? _checks;
     private ProducerLoad? _producers;
@@ -60,7 +61,8 @@ internal sealed class FaultRun(FaultCluster cluster, Random random) : IAsyncDisp
             _ledger.ThrowOnViolation();
             var gaps = _ledger.TakeLongestGaps();
             Note(fault.Name, gaps.Max());
-            foreach (var partition in _context.LedByKilled) _failovers.Add(gaps[partition]);
+            _failovers.AddRange(_context.LedByKilled.Select(partition => gaps[partition]));
+            _shortFailovers.AddRange(_context.ShortLedByKilled.Select(partition => gaps[partition]));
             ProofReport.Progress($"    over after {Stopwatch.GetElapsedTime(began).TotalSeconds:0.0} s, longest gap {gaps.Max().TotalMilliseconds:0} ms; {_ledger.Count:N0} acknowledged");
             if (_rounds % RoundsBetweenAudits != 0) return;
             await _context.WhenAllInSyncAsync();
@@ -88,7 +90,8 @@ internal sealed class FaultRun(FaultCluster cluster, Random random) : IAsyncDisp
             .Sum(partition => ReplicaBytes.Compare(new TopicPartition(Topic, partition), [.. cluster.Nodes.Select(cluster.DataOf)]));
         report.Write($"  {_ledger.Count:N0} records acknowledged, {_producers.Sent.Sum():N0} sent; {_audit.RecordsRead:N0} read back and compared; {bytes:N0} bytes the same on {cluster.Nodes.Count} nodes");
         report.Write($"  {_readers.Commits:N0} offset commits acknowledged, {_readers.RefusedCommits:N0} not; {cluster.EndedByThemselves} nodes ended by themselves, having been declared dead");
-        report.Write($"  kill -9 until the next acknowledgement in a partition that the node led: {ProofReport.Spread(_failovers)} ({_failovers.Count} of them)");
+        report.Write($"  kill -9 until the next acknowledgement in a partition that the node led, all replicas in sync: {ProofReport.Spread(_failovers)} ({_failovers.Count} of them)");
+        report.Write($"  the same with a replica out of sync from the round before: {ProofReport.Spread(_shortFailovers)} ({_shortFailovers.Count} of them)");
         foreach (var (name, outages) in _outages) report.Write($"  {outages.Count} × {name}: longest gap {ProofReport.Spread(outages)}");
     }
 

@@ -24,6 +24,12 @@ internal sealed class FakeCatalog : ICatalogGrain
 
     public Task<TopicList> ListTopics() => throw new NotSupportedException();
 
+    public Task NoteLeftover(Leftover leftover) => throw new NotSupportedException();
+
+    public Task<IReadOnlyList<Leftover>> ListLeftovers(int nodeId) => throw new NotSupportedException();
+
+    public Task ForgetLeftover(Leftover leftover) => throw new NotSupportedException();
+
     public Task TopicChanged(TopicDescription topic) => throw new NotSupportedException();
 
     public Task<long> GetTopicsVersion() => throw new NotSupportedException();
