@@ -41,6 +41,7 @@ internal sealed class FaultRun(FaultCluster cluster, Random random) : IAsyncDisp
         _context = new FaultContext(cluster, _checks, Topic, Group, Partitions, random);
         await _ledger.WhenAcknowledgedAfter(0, everywhere: true).WaitAsync(RecoveryLimit);
         await _context.WhenAllInSyncAsync();
+        await _readers.WhenCommittingAsync(RecoveryLimit);
         _ledger.ThrowOnViolation();
     }
 

@@ -66,6 +66,16 @@ internal sealed class GroupReaders
         }
     }
 
+    /// <summary>Waits until the group has been formed and commits.</summary>
+    public async Task WhenCommittingAsync(TimeSpan limit)
+    {
+        for (var start = Stopwatch.GetTimestamp(); Commits == 0; await Task.Delay(50))
+        {
+            ThrowOnViolation();
+            Assert.True(Stopwatch.GetElapsedTime(start) < limit, $"The group has not committed anything within {limit}.");
+        }
+    }
+
     /// <summary>Waits until the group has no lag.</summary>
     public async Task WhenDoneAsync(OrleansLogClient client, TimeSpan limit)
     {

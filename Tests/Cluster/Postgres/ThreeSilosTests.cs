@@ -95,16 +95,21 @@ public sealed class ThreeSilosTests
         await using var cluster = await SiloCluster.StartAsync(await server.CreateDatabaseAsync());
         await using var client = await cluster.ConnectAsync();
         await using var producer = await OpenTopicAsync(client, "before");
+        await using var members = await GroupMembers.StartAsync(client, "before");
 
         await server.StopAsync();
         // Longer than a silo may be silent before others hold it for dead, and than several looks at the table.
         var until = DateTime.UtcNow.AddSeconds(25);
-        for (var record = 0; DateTime.UtcNow < until; record++)
+        var commits = members.Commits;
+        var produced = 0;
+        for (var record = 0; DateTime.UtcNow < until; record++, produced++)
         {
             await producer.ProduceAsync("before", $"{record}", "more").AsTask().WaitAsync(Limit);
             await Task.Delay(100);
         }
 
+        // Groups go on, too.
+        Assert.True(members.Commits - commits > produced * 0.8, $"Of {produced} records {members.Commits - commits} were read and committed.");
         for (var index = 0; index < 3; index++) Assert.False(cluster[index].Process.HasExited, cluster[index].Process.Describe());
 
         await server.StartAsync();
@@ -167,5 +172,49 @@ public sealed class ThreeSilosTests
         await using var command = new NpgsqlCommand(sql, connection);
 #pragma warning restore CA2100
         return await command.ExecuteScalarAsync();
+    }
+
+    /// <summary>A group of one that reads a topic and commits.</summary>
+    private sealed class GroupMembers : IAsyncDisposable
+    {
+        private readonly CancellationTokenSource _stop = new();
+        private Task _loop = Task.CompletedTask;
+        private long _commits;
+
+        public long Commits => Interlocked.Read(ref _commits);
+
+        public static async Task<GroupMembers> StartAsync(OrleansLogClient client, string topic)
+        {
+            var members = new GroupMembers();
+            members._loop = Task.Run(() => members.RunAsync(client, topic));
+            for (var until = DateTime.UtcNow + Limit; members.Commits < 2; await Task.Delay(20))
+            {
+                if (members._loop.IsCompleted) await members._loop;
+                Assert.True(DateTime.UtcNow < until, "The group does not commit.");
+            }
+
+            return members;
+        }
+
+        public async ValueTask DisposeAsync()
+        {
+            await _stop.CancelAsync();
+            await _loop.ContinueWith(static _ => { }, TaskScheduler.Default);
+            _stop.Dispose();
+        }
+
+        private async Task RunAsync(OrleansLogClient client, string topic)
+        {
+            await using var consumer = client.CreateConsumer(new ConsumerOptions<string, string> 
+            {
+                GroupId = "members", EnableAutoCommit = false, AutoOffsetReset = AutoOffsetReset.Earliest,
+            });
+            consumer.Subscribe([topic]);
+            await foreach (var record in consumer.ConsumeAsync(_stop.Token))
+            {
+                await consumer.CommitAsync(record, _stop.Token);
+                Interlocked.Increment(ref _commits);
+            }
+        }
     }
 }
