@@ -26,9 +26,14 @@ public interface ITopicGrain : IGrainWithStringKey
     Task<TopicDescription> AlterConfig(IReadOnlyDictionary<string, string?> changes, bool validateOnly);
 
     /// <summary>Raises the number of partitions to <paramref name="totalCount"/>.</summary>
-    /// <exception cref="Records.OrleansLogException">UnknownTopicOrPartition; InvalidPartitions when it is not more than now.</exception>
+    /// <param name="totalCount">How many there are to be.</param>
+    /// <param name="assignment">The nodes of each new partition, the preferred leader first; null to have them chosen.</param>
+    /// <param name="validateOnly">Whether to check only; what is answered then is the topic as it is.</param>
+    /// <exception cref="Records.OrleansLogException">UnknownTopicOrPartition; InvalidPartitions when it is not more than now;
+    /// InvalidReplicaAssignment; InvalidReplicationFactor; ReassignmentInProgress.</exception>
     [Alias("CreatePartitions")]
-    Task<TopicDescription> CreatePartitions(int totalCount);
+    Task<TopicDescription> CreatePartitions(
+        int totalCount, IReadOnlyList<IReadOnlyList<int>>? assignment = null, bool validateOnly = false);
 
     /// <summary>
     /// Moves replicas: partition and the nodes that are to hold it, the preferred leader first; null gives up what runs. Each is

@@ -1,3 +1,5 @@
+using OrleansLog.Records;
+
 namespace OrleansLog.Grains.Catalog;
 
 /// <summary>Spreads the replicas of a topic's partitions over the nodes. Pure and thread-safe.</summary>
@@ -28,6 +30,40 @@ internal static class ReplicaAssigner
         var assignment = new int[totalCount - firstPartition][];
         for (var i = 0; i < assignment.Length; i++) assignment[i] = Pick(ring, start, firstPartition + i, replicationFactor);
         return assignment;
+    }
+
+    /// <summary>Takes over an assignment that somebody else chose.</summary>
+    /// <param name="topic">The topic's name.</param>
+    /// <param name="nodes">The nodes that take replicas.</param>
+    /// <param name="replicationFactor">Replicas that each partition is to have.</param>
+    /// <param name="firstPartition">The first partition of the assignment.</param>
+    /// <param name="totalCount">How many partitions the topic is to have then.</param>
+    /// <param name="wanted">The nodes of each, the preferred leader first.</param>
+    /// <exception cref="OrleansLogException">InvalidReplicaAssignment.</exception>
+    public static int[][] Check(
+        string topic, IReadOnlyList<Place> nodes, int replicationFactor, int firstPartition, int totalCount,
+        IReadOnlyList<IReadOnlyList<int>> wanted)
+    {
+        if (firstPartition + wanted.Count != totalCount)
+        {
+            throw new OrleansLogException(
+                ErrorCode.InvalidReplicaAssignment,
+                $"The topic '{topic}' is to have {totalCount} partitions, {totalCount - firstPartition} of them new, and nodes are named for {wanted.Count}.");
+        }
+
+        var places = nodes.Select(static place => place.Id).ToHashSet();
+        for (var i = 0; i < wanted.Count; i++)
+        {
+            var replicas = wanted[i];
+            if (replicas.Count > 0 && replicas.Count == replicationFactor && replicas.Distinct().Count() == replicas.Count
+                && replicas.All(places.Contains)) continue;
+            throw new OrleansLogException(
+                ErrorCode.InvalidReplicaAssignment,
+                $"Partition {firstPartition + i} of the topic '{topic}' cannot be on the nodes {string.Join(", ", replicas)}: each partition needs "
+                + $"{replicationFactor} different nodes of those that take replicas, which are {string.Join(", ", places.Order())}.");
+        }
+
+        return [.. wanted.Select(static replicas => replicas.ToArray())];
     }
 
     /// <summary>The nodes in an order in which neighbours are on different racks, as far as that can be.</summary>

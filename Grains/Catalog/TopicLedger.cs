@@ -181,27 +181,9 @@ internal sealed partial class TopicLedger(
     private int[][] CheckAssignment(CreateTopicRequest request, IReadOnlyList<IReadOnlyList<int>> wanted)
     {
         defaults.CheckPartitionCount(request.Name, wanted.Count);
-        var places = findPlaces().Select(place => place.Id).ToHashSet();
         var replicationFactor = request.ReplicationFactor == -1 ? wanted[0].Count : request.ReplicationFactor;
-        for (var i = 0; i < wanted.Count; i++)
-        {
-            var replicas = wanted[i];
-            if (replicas.Count > 0 && replicas.Count == replicationFactor && replicas.Distinct().Count() == replicas.Count
-                && replicas.All(places.Contains)) continue;
-            throw new OrleansLogException(
-                ErrorCode.InvalidReplicaAssignment,
-                $"Partition {i} of the topic '{request.Name}' cannot be on the nodes {string.Join(", ", replicas)}: each partition needs "
-                + $"{replicationFactor} different nodes of those that take replicas, which are {string.Join(", ", places.Order())}.");
-        }
-
-        if (request.Partitions != -1 && request.Partitions != wanted.Count)
-        {
-            throw new OrleansLogException(
-                ErrorCode.InvalidReplicaAssignment,
-                $"The topic '{request.Name}' is to have {request.Partitions} partitions, and nodes are named for {wanted.Count}.");
-        }
-
-        return [.. wanted.Select(replicas => replicas.ToArray())];
+        var partitions = request.Partitions == -1 ? wanted.Count : request.Partitions;
+        return ReplicaAssigner.Check(request.Name, findPlaces(), replicationFactor, 0, partitions, wanted);
     }
 
     private Task<TopicCatalog> Store(CatalogTopic topic) => catalog.UpdateAsync(state => new TopicCatalog

@@ -85,7 +85,8 @@ internal sealed partial class TopicGrain(
     }
 
     /// <inheritdoc/>
-    public async Task<TopicDescription> CreatePartitions(int totalCount)
+    public async Task<TopicDescription> CreatePartitions(
+        int totalCount, IReadOnlyList<IReadOnlyList<int>>? assignment, bool validateOnly)
     {
         var before = DescribeNow();
         var count = before.Partitions.Count;
@@ -114,12 +115,10 @@ internal sealed partial class TopicGrain(
                 $"The topic '{Name}' has {replicationFactor} replicas of each partition; {places.Length} nodes run and are not being drained.");
         }
 
-        var added = ReplicaAssigner.Assign(
-            places,
-            replicationFactor,
-            count,
-            totalCount,
-            before.Id.GetHashCode());
+        var added = assignment is { } wanted
+            ? ReplicaAssigner.Check(Name, places, replicationFactor, count, totalCount, wanted)
+            : ReplicaAssigner.Assign(places, replicationFactor, count, totalCount, before.Id.GetHashCode());
+        if (validateOnly) return before;
         await _state.UpdateAsync(state => state with { Assignment = [.. state.Assignment, .. added], IsUnannounced = true });
         _description = null;
         var after = DescribeNow();

@@ -5,27 +5,28 @@ using OrleansLog.Records;
 namespace OrleansLog.Kafka.Apis;
 
 /// <summary>
-/// CreatePartitions 0-3: raises the number of partitions of topics. Version 2 is flexible. An assignment of the new replicas by
-/// hand is refused, as the topic chooses their nodes itself; AlterPartitionReassignments moves them.
+/// CreatePartitions 0-3: raises the number of partitions of topics, on nodes that the topic chooses or the request names. Version 2 is
+/// flexible.
 /// </summary>
 internal sealed class CreatePartitionsApi() : KafkaApi(ApiKey.CreatePartitions, minVersion: 0, maxVersion: 3, flexibleFrom: 2)
 {
     /// <inheritdoc/>
     public override Task HandleAsync(RequestContext context, KafkaReader request)
     {
-        var topics = new (string Name, int Count, bool IsAssigned)[request.ReadArrayLength("topics")];
+        var topics = new (string Name, int Count, int[][]? Assignment)[request.ReadArrayLength("topics")];
         for (var i = 0; i < topics.Length; i++)
         {
             var (name, count) = (request.ReadString("name"), request.ReadInt32("count"));
             var assignments = request.ReadNullableArrayLength("assignments");
+            var assignment = assignments > 0 ? new int[assignments][] : null;
             for (var j = 0; j < assignments; j++)
             {
-                request.ReadInt32Array("broker_ids");
+                assignment![j] = request.ReadInt32Array("broker_ids");
                 request.SkipTaggedFields();
             }
 
             request.SkipTaggedFields();
-            topics[i] = (name, count, assignments > 0);
+            topics[i] = (name, count, assignment);
         }
 
         request.ReadInt32("timeout_ms");
@@ -34,14 +35,14 @@ internal sealed class CreatePartitionsApi() : KafkaApi(ApiKey.CreatePartitions, 
         return AnswerAsync(context, topics, validateOnly);
     }
 
-    private static async Task AnswerAsync(RequestContext context, (string Name, int Count, bool IsAssigned)[] topics, bool validateOnly)
+    private static async Task AnswerAsync(RequestContext context, (string Name, int Count, int[][]? Assignment)[] topics, bool validateOnly)
     {
         var response = context.Response;
         response.WriteInt32(0); // throttle_time_ms
         response.WriteArrayLength(topics.Length);
-        foreach (var (name, count, isAssigned) in topics)
+        foreach (var (name, count, assignment) in topics)
         {
-            var answer = await AdminCalls.TryAsync(() => ExtendAsync(context, name, count, isAssigned, validateOnly)).ConfigureAwait(false);
+            var answer = await AdminCalls.TryAsync(() => ExtendAsync(context, name, count, assignment, validateOnly)).ConfigureAwait(false);
             response.WriteString(name);
             response.WriteError(answer.Error);
             response.WriteString(answer.Message);
@@ -52,19 +53,10 @@ internal sealed class CreatePartitionsApi() : KafkaApi(ApiKey.CreatePartitions, 
     }
 
     private static async Task<TopicDescription> ExtendAsync(
-        RequestContext context, string name, int count, bool isAssigned, bool validateOnly)
+        RequestContext context, string name, int count, int[][]? assignment, bool validateOnly)
     {
         var topic = await AdminCalls.DescribeAsync(context, name).ConfigureAwait(false);
         if (topic.IsInternal) throw new OrleansLogException(ErrorCode.InvalidTopic, $"The internal topic '{name}' keeps its partitions.");
-        if (isAssigned)
-        {
-            throw new OrleansLogException(
-                ErrorCode.InvalidReplicaAssignment, $"The topic '{name}' chooses the nodes of its new partitions itself; reassign them when they are there.");
-        }
-
-        if (!validateOnly) return await context.Grains.GetTopic(name).CreatePartitions(count).ConfigureAwait(false);
-        if (count > topic.Partitions.Count) return topic;
-        throw new OrleansLogException(
-            ErrorCode.InvalidPartitions, $"The topic '{name}' has {topic.Partitions.Count} partitions; {count} is not more.");
+        return await context.Grains.GetTopic(name).CreatePartitions(count, assignment, validateOnly).ConfigureAwait(false);
     }
 }

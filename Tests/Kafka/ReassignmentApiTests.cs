@@ -99,9 +99,17 @@ public sealed class ReassignmentApiTests
             Assert.Contains("'u'", message, StringComparison.Ordinal);
         }
 
-        var (refused, why) = await peer.ExtendAsync("t", 3, [1, 2]);
-        Assert.Equal(ErrorCode.InvalidReplicaAssignment, refused);
-        Assert.Contains("chooses the nodes", why, StringComparison.Ordinal);
+        // As many as there are to be, on as many different nodes as the others, that there are.
+        foreach (var (count, nodes) in ((int, int[][])[])[(4, [[1, 2]]), (3, [[1, 2], [2, 1]]), (3, [[1]]), (3, [[1, 1]]), (3, [[1, 9]])])
+        {
+            var (error, message) = await peer.ExtendAsync("t", count, nodes);
+            Assert.Equal(ErrorCode.InvalidReplicaAssignment, error);
+            Assert.Contains("'t'", message, StringComparison.Ordinal);
+        }
+
         Assert.Equal(2, (await peer.DescribeAsync("t")).Length);
+        Assert.Equal((ErrorCode.None, null), await peer.ExtendAsync("t", 4, [2, 1], [1, 2]));
+        await cluster.WhenShownAsync("t", it => it is { Error: ErrorCode.None, Replicas: [2, 1] }, partition: 2);
+        await cluster.WhenShownAsync("t", it => it is { Error: ErrorCode.None, Replicas: [1, 2] }, partition: 3);
     }
 }

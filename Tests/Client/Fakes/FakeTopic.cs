@@ -17,7 +17,8 @@ internal sealed class FakeTopic(string name, int partitions, Dictionary<string, 
     public Task<TopicDescription> AlterConfig(IReadOnlyDictionary<string, string?> changes, bool validateOnly) =>
         throw new NotSupportedException();
 
-    public Task<TopicDescription> CreatePartitions(int totalCount) => throw new NotSupportedException();
+    public Task<TopicDescription> CreatePartitions(
+        int totalCount, IReadOnlyList<IReadOnlyList<int>>? assignment, bool validateOnly) => throw new NotSupportedException();
 
     public Task<IReadOnlyList<ReassignmentOutcome>> Reassign(IReadOnlyDictionary<int, IReadOnlyList<int>?> changes) =>
         throw new NotSupportedException();
