@@ -193,5 +193,8 @@ public sealed partial class PartitionLog
                 _fileSystem.DeleteFile(LogFileNames.PathOf(_directory, segment.BaseOffset, LogFileNames.Snapshot));
             });
         }
+
+        // With the next fsync a crash does not bring them back; one that ran meanwhile may have come too early for that.
+        if (segments.Length > 0) _directoryDirty = true;
     }
 }

@@ -31,8 +31,8 @@ public sealed class ThreeSilosTests
     {
         await using var cluster = await SiloCluster.StartAsync(await NewDatabaseAsync());
         await cluster[1].KillAsync();
-        // It was killed while another node rehearsed with it.
-        var leftover = Path.Combine(cluster.Setups[1].DataDirectory, RehearsalTopic.PartitionFor(3, 2).ToString());
+        // It was killed while another node, which is gone by now, rehearsed with it.
+        var leftover = Path.Combine(cluster.Setups[1].DataDirectory, RehearsalTopic.PartitionFor(9, 2).ToString());
         Directory.CreateDirectory(leftover);
         await cluster.StartAsync(1);
         await WhenActiveAsync(cluster, 3);
