@@ -76,7 +76,10 @@ internal static partial class RawDisk
     }
 
     /// <summary>Writes out what earlier measurements left in the page cache: an fsync beside that waits for it.</summary>
-    public static void Settle() => sync();
+    public static void Settle()
+    {
+        if (!OperatingSystem.IsWindows()) sync();
+    }
 
     private static void DataSync(SafeFileHandle file)
     {

@@ -13,7 +13,7 @@ namespace OrleansLog.Grains.Catalog;
 /// The catalog. Topics are made and deleted one at a time by <see cref="TopicLedger"/>; everything else interleaves, each on a
 /// state of its own, so that handing out producer ids never waits for the deletion of a large topic.
 /// </summary>
-internal sealed class CatalogGrain(
+internal sealed partial class CatalogGrain(
     [PersistentState("topics", MetadataStorage.Name)] IPersistentState<TopicCatalog> topics,
     [PersistentState("groups", MetadataStorage.Name)] IPersistentState<GroupCatalog> groups,
     [PersistentState("nodes", MetadataStorage.Name)] IPersistentState<NodeCatalog> nodes,
@@ -79,9 +79,18 @@ internal sealed class CatalogGrain(
     public Task<TopicList> ListTopics() => Task.FromResult(_topics.List());
 
     /// <inheritdoc/>
-    public Task NoteLeftover(Leftover leftover) => _nodes.UpdateAsync(state => state.Leftovers.Contains(leftover)
-        ? state
-        : state with { Leftovers = [.. state.Leftovers.TakeLast(MaxLeftovers - 1), leftover] });
+    public async Task NoteLeftover(Leftover leftover)
+    {
+        Leftover[] dropped = [];
+        await _nodes.UpdateAsync(state =>
+        {
+            if (state.Leftovers.Contains(leftover)) return state;
+            Leftover[] all = [.. state.Leftovers, leftover];
+            dropped = all[..Math.Max(0, all.Length - MaxLeftovers)];
+            return state with { Leftovers = all[dropped.Length..] };
+        });
+        foreach (var one in dropped) LogLeftoverDropped(one.NodeId, one.Topic, one.TopicId, MaxLeftovers);
+    }
 
     /// <inheritdoc/>
     public Task<IReadOnlyList<Leftover>> ListLeftovers(int nodeId) => Task.FromResult<IReadOnlyList<Leftover>>(
@@ -227,4 +236,9 @@ internal sealed class CatalogGrain(
             {
                 Nodes = [.. state.Nodes.Where(other => other.NodeId != node.NodeId).Append(node).OrderBy(each => each.NodeId)],
             });
+
+    [LoggerMessage(
+        Level = LogLevel.Warning,
+        Message = "Node {Node} will not delete what it may have of the topic '{Topic}', of id {TopicId}, by itself: no more than {Max} such notes are kept.")]
+    private partial void LogLeftoverDropped(int node, string topic, Guid topicId, int max);
 }

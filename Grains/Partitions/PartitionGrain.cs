@@ -135,7 +135,8 @@ internal sealed partial class PartitionGrain(
         topics.Forget(_partition.Topic);
         await CloseAsync();
         var untold = await ForEachFollowerAsync(static replica => replica.Delete());
-        foreach (var other in untold)
+        // What is left of a rehearsal goes when its node starts, and is nobody else's to know.
+        foreach (var other in untold.Where(_ => !Failover.RehearsalTopic.Is(_partition.Topic)))
             await GrainFactory.GetCatalog().NoteLeftover(new Leftover(_partition.Topic, _office.Value.TopicId, other));
         await logs.DeleteAsync(_partition);
         if (_office.Exists) await _office.ClearAsync();

@@ -1,4 +1,5 @@
 using Microsoft.Extensions.Logging;
+using OrleansLog.Grains.Failover;
 using OrleansLog.Grains.Hosting;
 using OrleansLog.Grains.Interfaces;
 using OrleansLog.Records;
@@ -22,7 +23,7 @@ internal sealed partial class OwnPartitions(
     /// <exception cref="TimeoutException">The list of topics cannot be had.</exception>
     public async Task<(IReadOnlyCollection<TopicPartition> Partitions, bool IsComplete)> ListAsync(CancellationToken cancellationToken)
     {
-        var found = host.Manager.PartitionsOnDisk.ToHashSet();
+        var found = host.Manager.PartitionsOnDisk.Where(static partition => !RehearsalTopic.Is(partition.Topic)).ToHashSet();
         var isComplete = true;
         var topics = (await grains.GetCatalog().ListTopics().WaitAsync(Patience, time, cancellationToken)).Topics;
         foreach (var some in topics.Chunk(Parallelism))

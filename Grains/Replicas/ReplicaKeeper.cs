@@ -87,49 +87,64 @@ internal sealed partial class ReplicaKeeper(
     private async Task<int> DeleteLeftoversAsync(CancellationToken cancellationToken)
     {
         var deleted = 0;
-        var catalog = grains.GetCatalog();
-        foreach (var leftover in await catalog.ListLeftovers(node.NodeId).WaitAsync(Patience, time, cancellationToken))
+        foreach (var leftover in await grains.GetCatalog().ListLeftovers(node.NodeId).WaitAsync(Patience, time, cancellationToken))
         {
-            foreach (var partition in host.Manager.PartitionsOnDisk.Where(partition => partition.Topic == leftover.Topic))
+            try
             {
-                if (!await logs.DeleteOfTopicAsync(partition, leftover.TopicId)) continue;
-                LogLeftoverDeleted(partition, leftover.TopicId);
-                deleted++;
+                deleted += await DeleteAsync(leftover);
+                await grains.GetCatalog().ForgetLeftover(leftover).WaitAsync(Patience, time, cancellationToken);
             }
-
-            await catalog.ForgetLeftover(leftover).WaitAsync(Patience, time, cancellationToken);
+            catch (Exception e) when (e is not OutOfMemoryException && !cancellationToken.IsCancellationRequested)
+            {
+                // It stays noted.
+                LogLeftoverNotDeleted(leftover.Topic, leftover.TopicId, e.Message);
+            }
         }
 
         return deleted;
     }
 
-    /// <summary>Does what is to do; answers what was done.</summary>
-    private async Task<ReplicaStanding> SettleAsync(TopicPartition partition, CancellationToken cancellationToken)
+    private async Task<int> DeleteAsync(Leftover leftover)
     {
-        var standing = await standings.FindAsync(partition);
-        var isDone = standing switch
+        var deleted = 0;
+        foreach (var partition in host.Manager.PartitionsOnDisk.Where(partition => partition.Topic == leftover.Topic))
         {
-            ReplicaStanding.Lagging => await TryAskAsync(partition, cancellationToken),
-            ReplicaStanding.Elsewhere => replicas.FindLeader(partition) is null && await TryDeleteAsync(partition),
-            _ => true,
-        };
-        return isDone ? standing : ReplicaStanding.Settled;
+            if (!await logs.DeleteOfTopicAsync(partition, leftover.TopicId)) continue;
+            LogLeftoverDeleted(partition, leftover.TopicId);
+            deleted++;
+        }
+
+        return deleted;
     }
 
-    private async Task<bool> TryDeleteAsync(TopicPartition partition)
+    /// <summary>Does what is to do; answers what was done. One that fails keeps nobody from the others.</summary>
+    private async Task<ReplicaStanding> SettleAsync(TopicPartition partition, CancellationToken cancellationToken)
     {
         try
         {
-            // It looks once more whether that is so, with nobody else at the replica.
-            await grains.GetReplica(partition, node.NodeId).Delete();
-            LogDeleted(partition);
-            return true;
+            var standing = await standings.FindAsync(partition);
+            var isDone = standing switch
+            {
+                ReplicaStanding.Lagging => await TryAskAsync(partition, cancellationToken),
+                ReplicaStanding.Elsewhere => await TryDeleteAsync(partition, cancellationToken),
+                _ => true,
+            };
+            return isDone ? standing : ReplicaStanding.Settled;
         }
-        catch (OrleansLogException e)
+        catch (Exception e) when (e is not OutOfMemoryException && !cancellationToken.IsCancellationRequested)
         {
-            LogNotDeleted(partition, e.Message);
-            return false;
+            LogNotSettled(partition, e.Message);
+            return ReplicaStanding.Settled;
         }
+    }
+
+    private async Task<bool> TryDeleteAsync(TopicPartition partition, CancellationToken cancellationToken)
+    {
+        if (replicas.FindLeader(partition) is not null) return false;
+        // It looks once more whether that is so, with nobody else at the replica.
+        await grains.GetReplica(partition, node.NodeId).Delete().WaitAsync(Patience, time, cancellationToken);
+        LogDeleted(partition);
+        return true;
     }
 
     [LoggerMessage(Level = LogLevel.Information, Message = "The leaders of {Count} partitions were asked to take this node's replicas back.")]
@@ -144,8 +159,11 @@ internal sealed partial class ReplicaKeeper(
     [LoggerMessage(Level = LogLevel.Information, Message = "The replica of {Partition} was deleted here: its topic, of id {TopicId}, was deleted while this node was away.")]
     private partial void LogLeftoverDeleted(TopicPartition partition, Guid topicId);
 
-    [LoggerMessage(Level = LogLevel.Warning, Message = "The replica of {Partition}, which is none any more, could not be deleted: {Reason}")]
-    private partial void LogNotDeleted(TopicPartition partition, string reason);
+    [LoggerMessage(Level = LogLevel.Warning, Message = "What is left here of the topic '{Topic}', of id {TopicId}, which was deleted, could not be deleted yet: {Reason}")]
+    private partial void LogLeftoverNotDeleted(string topic, Guid topicId, string reason);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "The replica of {Partition} on this node could not be looked after; the next look is in its turn: {Reason}")]
+    private partial void LogNotSettled(TopicPartition partition, string reason);
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "The look at this node's replicas failed; the next one is in its turn.")]
     private partial void LogFailed(Exception exception);

@@ -1,6 +1,9 @@
+using Microsoft.Extensions.DependencyInjection;
+using Orleans.Storage;
 using OrleansLog.Grains.Interfaces;
 using OrleansLog.Grains.Partitions;
 using OrleansLog.Grains.Replicas;
+using OrleansLog.Grains.Storage;
 using OrleansLog.Records;
 using OrleansLog.Tests.Grains;
 using Xunit;
@@ -26,6 +29,26 @@ public sealed class ReplicaKeeperTests
         await LeaveIdleAsync(cluster, [1, 2, 3], away);
         await cluster.StartNodeAsync(away);
         var offices = cluster.Service<StoredOffices>(away);
+        await UntilAsync(async () => (await offices.ReadAsync(new TopicPartition("t", 0))).InSyncReplicas.Contains(away));
+    }
+
+    [Fact]
+    public async Task A_partition_that_cannot_be_looked_at_keeps_no_other_from_it()
+    {
+        await using var cluster = await NodeCluster.StartAsync(3);
+        await cluster.CreateTopicAsync("a", partitions: 16); // as many as are looked at together
+        await cluster.CreateTopicAsync("t");
+        await cluster.ProduceAsync("t", 0, "a");
+        var away = (await cluster.WhenInSyncAsync("t", 0)).Leader == 3 ? 2 : 3;
+        await cluster.KillNodeAsync(away);
+        await cluster.WaitForAsync("t", 0, it => !it.InSyncReplicas.Contains(away));
+        // What is stored of the one that is looked at first is no office.
+        await cluster.Service<IServiceProvider>(1).GetRequiredKeyedService<IGrainStorage>(MetadataStorage.Name).WriteStateAsync(
+            StoredOffices.StateName, cluster.Partition("a", 0).GetGrainId(), new GrainState<List<string>>(["no office"]));
+        await LeaveIdleAsync(cluster, [1, 2, 3], away);
+        await cluster.StartNodeAsync(away);
+        var offices = cluster.Service<StoredOffices>(away);
+        await Assert.ThrowsAnyAsync<Exception>(() => offices.ReadAsync(new TopicPartition("a", 0)));
         await UntilAsync(async () => (await offices.ReadAsync(new TopicPartition("t", 0))).InSyncReplicas.Contains(away));
     }
 

@@ -53,6 +53,25 @@ public sealed class PeriodicWorkTests
     }
 
     [Fact]
+    public async Task A_round_may_be_the_last()
+    {
+        using var work = new PeriodicWork(TimeProvider.System);
+        var rounds = 0;
+        await work.StartAsync(
+            Often,
+            _ =>
+            {
+                if (++rounds == 2) work.Finish();
+                return Task.CompletedTask;
+            },
+            static _ => Assert.Fail("No round failed."));
+        for (var began = DateTime.UtcNow; rounds < 2 && DateTime.UtcNow < began + Long;) await Task.Delay(Often);
+        await Task.Delay(20 * Often);
+        Assert.Equal(2, rounds);
+        await work.StopAsync().WaitAsync(Long);
+    }
+
+    [Fact]
     public async Task With_an_interval_of_zero_it_is_off()
     {
         using var work = new PeriodicWork(TimeProvider.System);
