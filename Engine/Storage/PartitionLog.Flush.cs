@@ -59,12 +59,19 @@ public sealed partial class PartitionLog
 
     /// <summary>
     /// Writes the active segment's indexes and a snapshot of the producers if much was appended since the last time, so that
-    /// a recovery begins close to the recovery point that is about to be written.
+    /// a recovery begins close to the recovery point that is about to be written. A log whose active file somebody deleted goes
+    /// offline: what is written to it would be gone with the process.
     /// </summary>
     internal void PersistProgress()
     {
         if (Offline is not null || Volatile.Read(ref _closed)) return;
         var segment = Volatile.Read(ref _segments)[^1];
+        if (IsFileMissing(segment))
+        {
+            GoOffline(new OrleansLogException(ErrorCode.KafkaStorageError, $"'{segment.LogPath}', which it writes to, was deleted."));
+            return;
+        }
+
         var appended = Volatile.Read(ref _appendedBytes);
         if (appended - _persistedBytes < ProgressBytes || !segment.TryAcquire()) return;
         try

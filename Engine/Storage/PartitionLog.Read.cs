@@ -102,6 +102,10 @@ public sealed partial class PartitionLog
         {
             return action(segment);
         }
+        catch (FileNotFoundException)
+        {
+            throw Corrupt(segment.BaseOffset, segment.AllMissing);
+        }
         finally
         {
             segment.Release();
@@ -135,6 +139,11 @@ public sealed partial class PartitionLog
             catch (OrleansLogException gone) when (gone.Error == ErrorCode.OffsetNotAvailable)
             {
                 mustRetry = true;
+                return null;
+            }
+            catch (FileNotFoundException)
+            {
+                damage = segment.AllMissing;
                 return null;
             }
             finally

@@ -138,7 +138,8 @@ public sealed partial class PartitionLog
     }
 
     /// <summary>
-    /// Reads the whole log once; false when something of it is damaged, which <see cref="DamagedFrom"/> tells from then on.
+    /// Reads the whole log once; false when something of it is damaged, or a file of it is not there any more though it is still
+    /// open, which <see cref="DamagedFrom"/> tells from then on.
     /// </summary>
     /// <param name="bytesAtATime">About how much is read at a time.</param>
     /// <param name="onRead">Hears how many bytes were read, and may take its time.</param>
@@ -146,6 +147,13 @@ public sealed partial class PartitionLog
     /// <exception cref="OrleansLogException">The disk failed, or the log was closed.</exception>
     internal bool Scrub(int bytesAtATime, Action<int>? onRead, CancellationToken cancellationToken)
     {
+        foreach (var segment in Volatile.Read(ref _segments))
+        {
+            if (segment.SizeInBytes == 0 || !IsFileMissing(segment)) continue;
+            _ = Corrupt(segment.BaseOffset, segment.AllMissing);
+            return false;
+        }
+
         for (var offset = LogStartOffset; offset < LogEndOffset;)
         {
             cancellationToken.ThrowIfCancellationRequested();
@@ -168,6 +176,12 @@ public sealed partial class PartitionLog
         }
 
         return true;
+    }
+
+    // Files get their names under the lock; one that is deleted has left the log by then.
+    private bool IsFileMissing(LogSegment segment)
+    {
+        lock (_appendLock) return !_fileSystem.FileExists(segment.LogPath) && !segment.IsRetired;
     }
 
     private CorruptRegion WrongEpoch(in RecordBatchHeader header, int epoch)

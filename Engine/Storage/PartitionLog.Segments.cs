@@ -111,11 +111,19 @@ public sealed partial class PartitionLog
     {
         SegmentSwap.Commit(_fileSystem, _directory, replacement.BaseOffset);
         replacement.LimitOffset = _segments[at + sources.Count].BaseOffset;
-        // Readers find it from here on: its file is open whatever its name, and its indexes are in memory.
-        Volatile.Write(ref _segments, [.. _segments.AsSpan(0, at), replacement, .. _segments.AsSpan(at + sources.Count)]);
-        foreach (var source in sources) source.Retire(deleteFiles: true);
-        SegmentSwap.Finish(_fileSystem, _directory, replacement.BaseOffset);
-        replacement.SealIndexes();
+        // Readers find it from here on: its file stays open, whatever its name, and its indexes are in memory.
+        replacement.TryAcquire();
+        try
+        {
+            Volatile.Write(ref _segments, [.. _segments.AsSpan(0, at), replacement, .. _segments.AsSpan(at + sources.Count)]);
+            foreach (var source in sources) source.Retire(deleteFiles: true);
+            SegmentSwap.Finish(_fileSystem, _directory, replacement.BaseOffset);
+            replacement.SealIndexes();
+        }
+        finally
+        {
+            replacement.Release();
+        }
     }
 
     private int CountDeletable(long upToOffset, Func<LogSegment, LogSegment?, bool> shouldDelete, out LogSegment? first)

@@ -59,7 +59,8 @@ public sealed partial class PartitionLog
 
     private void CutWithin(LogSegment segment, int keep, long offset)
     {
-        var (cutAt, endOffset) = FindCut(segment, offset);
+        var isMissing = !_fileSystem.FileExists(segment.LogPath);
+        var (cutAt, endOffset) = isMissing ? (0, segment.BaseOffset) : FindCut(segment, offset);
         Interlocked.Increment(ref _truncations);
         Volatile.Write(ref _logEndOffset, endOffset);
         if (_logStartOffset > endOffset) Volatile.Write(ref _logStartOffset, endOffset);
@@ -67,6 +68,7 @@ public sealed partial class PartitionLog
         Volatile.Write(ref _segments, _segments[..(keep + 1)]);
         _flush.Truncate(endOffset);
         RetireDurably(removed);
+        if (isMissing) segment = Renew(keep);
         segment.LimitOffset = long.MaxValue;
         segment.CutTo(cutAt);
         segment.File.Flush();
@@ -82,6 +84,17 @@ public sealed partial class PartitionLog
         if (location.Damage is { } damage) return ((int)damage.Position, damage.FirstOffset);
         if (location.Position < 0) return (segment.SizeInBytes, offset);
         return (location.Position, Math.Min(offset, location.Header.BaseOffset));
+    }
+
+    // A segment whose file somebody deleted may still have it open; what is written to that is nowhere.
+    private LogSegment Renew(int index)
+    {
+        var old = _segments[index];
+        old.Retire(deleteFiles: true);
+        var fresh = LogSegment.Create(_fileSystem, _directory, old.BaseOffset, NowMs, _appendLock);
+        Volatile.Write(ref _segments, [.. _segments.AsSpan(0, index), fresh, .. _segments.AsSpan(index + 1)]);
+        _directoryDirty = true;
+        return fresh;
     }
 
     private void RestartAt(long offset)

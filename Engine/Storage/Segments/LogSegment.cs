@@ -70,6 +70,9 @@ public sealed partial class LogSegment
     /// <summary>Whether the segment is no longer part of its log.</summary>
     internal bool IsRetired => Volatile.Read(ref _retired);
 
+    /// <summary>All of it, as damage, when its file is not there any more.</summary>
+    internal CorruptRegion AllMissing => new(LogPath, 0, SizeInBytes, BaseOffset, LimitOffset, "its file is missing");
+
     /// <summary>Bytes of the file that are reserved beyond the batches.</summary>
     internal int ReservedSize { get; set; }
 

@@ -8,6 +8,8 @@ internal sealed class FakeGroup : IConsumerGroupGrain
 {
     private readonly Lock _gate = new();
     private readonly Dictionary<string, Member> _members = [];
+    private readonly List<string> _events = [];
+    private readonly List<GroupHeartbeatRequest> _heartbeats = [];
     private readonly List<(string What, TaskCompletionSource Met)> _eventWaits = [];
     private readonly List<(Func<GroupHeartbeatRequest, bool> Condition, TaskCompletionSource<GroupHeartbeatRequest> Met)> _waits = [];
     private Exception? _nextFailure;
@@ -16,9 +18,21 @@ internal sealed class FakeGroup : IConsumerGroupGrain
     public Dictionary<TopicPartition, long> Committed { get; } = [];
 
     /// <summary>What happened, in its order: commits, heartbeats that say what is owned, leaves.</summary>
-    public List<string> Events { get; } = [];
+    public IReadOnlyList<string> Events
+    {
+        get
+        {
+            lock (_gate) return [.. _events];
+        }
+    }
 
-    public List<GroupHeartbeatRequest> Heartbeats { get; } = [];
+    public IReadOnlyList<GroupHeartbeatRequest> Heartbeats
+    {
+        get
+        {
+            lock (_gate) return [.. _heartbeats];
+        }
+    }
 
     /// <summary>What a member gets that joins without having been assigned anything.</summary>
     public IReadOnlyList<TopicPartition> OnJoin { get; set; } = [];
@@ -61,7 +75,7 @@ internal sealed class FakeGroup : IConsumerGroupGrain
     {
         lock (_gate)
         {
-            Events.Add(what);
+            _events.Add(what);
             foreach (var wait in _eventWaits)
                 if (wait.What == what) wait.Met.TrySetResult();
         }
@@ -73,7 +87,7 @@ internal sealed class FakeGroup : IConsumerGroupGrain
         var met = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         lock (_gate)
         {
-            if (Events.Contains(what)) return Task.CompletedTask;
+            if (_events.Contains(what)) return Task.CompletedTask;
             _eventWaits.Add((what, met));
         }
 
@@ -82,7 +96,7 @@ internal sealed class FakeGroup : IConsumerGroupGrain
 
     public bool Happened(string what)
     {
-        lock (_gate) return Events.Contains(what);
+        lock (_gate) return _events.Contains(what);
     }
 
     public Task<GroupHeartbeatRequest> WhenHeartbeat(Func<GroupHeartbeatRequest, bool> condition)
@@ -96,7 +110,7 @@ internal sealed class FakeGroup : IConsumerGroupGrain
     {
         lock (_gate)
         {
-            Heartbeats.Add(request);
+            _heartbeats.Add(request);
             try
             {
                 return Task.FromResult(Answer(request));
@@ -131,7 +145,7 @@ internal sealed class FakeGroup : IConsumerGroupGrain
             foreach (var offset in request.Offsets)
             {
                 Committed[offset.Partition] = offset.Offset;
-                Events.Add($"commit {offset.Partition}@{offset.Offset}");
+                _events.Add($"commit {offset.Partition}@{offset.Offset}");
             }
 
             return Task.FromResult<IReadOnlyList<OffsetCommitResult>>(
@@ -184,7 +198,7 @@ internal sealed class FakeGroup : IConsumerGroupGrain
 
         if (request.MemberEpoch < 0)
         {
-            Events.Add($"leave {request.MemberEpoch}");
+            _events.Add($"leave {request.MemberEpoch}");
             _members.Remove(request.MemberId);
             return new GroupHeartbeatResponse(request.MemberId, request.MemberEpoch, 10, null);
         }
@@ -193,8 +207,8 @@ internal sealed class FakeGroup : IConsumerGroupGrain
             _members[request.MemberId] = new Member { Assignment = OnJoin, Epoch = 1, MustTell = true };
         if (!_members.TryGetValue(request.MemberId, out var member))
             throw new OrleansLogException(ErrorCode.UnknownMemberId, $"Member {request.MemberId} is not known.");
-        if (request.OwnedPartitions is { Count: > 0 } owned) Events.Add($"owns {string.Join(' ', owned)}");
-        else if (request.OwnedPartitions is not null && request.MemberEpoch > 0) Events.Add("owns nothing");
+        if (request.OwnedPartitions is { Count: > 0 } owned) _events.Add($"owns {string.Join(' ', owned)}");
+        else if (request.OwnedPartitions is not null && request.MemberEpoch > 0) _events.Add("owns nothing");
         var tell = member.MustTell || request.MemberEpoch == 0;
         member.MustTell = false;
         return new GroupHeartbeatResponse(request.MemberId, member.Epoch, 10, tell ? member.Assignment : null);

@@ -84,6 +84,27 @@ public sealed class CompactionCrashTests
         }
     }
 
+    [Fact]
+    public void What_takes_the_place_of_segments_can_be_read_before_it_has_its_name_though_few_files_may_be_open()
+    {
+        // More segments than files that may be open: a read of all of them closes each again.
+        using var log = new CompactedLog(CompactedLog.DefaultConfig with { SegmentBytes = 500 });
+        log.AppendRandom(new Random(12), 400, keys: 1000);
+        log.Log.Roll();
+        log.Test.Flush();
+        var reads = 0;
+        log.Test.Files.OnOperation = (operation, path) =>
+        {
+            if (operation != FileOperation.Move || !path.Contains(".log.swap ->", StringComparison.Ordinal) || reads == 3) return;
+            reads++;
+            log.CheckState();
+            log.CheckState();
+        };
+        Assert.NotNull(log.Cleaner.Clean(log.Log));
+        Assert.Equal(3, reads);
+        log.CheckState();
+    }
+
     [Theory]
     [InlineData(1)]
     [InlineData(2)]

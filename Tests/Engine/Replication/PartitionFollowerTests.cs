@@ -176,6 +176,31 @@ public sealed class PartitionFollowerTests : IDisposable
         Assert.Equal(20, TestLog.Records(_test.Log).Count);
     }
 
+    [Theory]
+    [InlineData(1)]
+    [InlineData(-1)]
+    public async Task A_segment_that_is_deleted_while_it_is_open_is_found_and_filled_up(int index)
+    {
+        _test.Log.UpdateConfig(LogConfig.Default with { SegmentBytes = 300 });
+        var session = await Begin();
+        await Align(session, 0);
+        for (var offset = 0; offset < 20; offset++) await Push(session, offset);
+        var hit = _test.Log.Segments[index < 0 ? ^1 : index];
+        _test.Files.DeleteFile(hit.LogPath);
+        Assert.Equal(20, TestLog.Records(_test.Log).Count);
+        Assert.False(_follower.Scrub());
+        var term = await _follower.BeginTermAsync(new BeginTermRequest(Epoch, 1));
+        Assert.Equal(hit.BaseOffset, term.DamagedFrom);
+
+        await Align(term.Session, term.DamagedFrom);
+        Assert.Equal(hit.BaseOffset, _test.Log.LogEndOffset);
+        for (var offset = term.DamagedFrom; offset < 20; offset++) await Push(term.Session, offset);
+        Assert.True(_follower.Scrub());
+        Assert.Equal(-1, _test.Log.DamagedFrom);
+        _test.Reopen(static () => { });
+        Assert.Equal(20, TestLog.Records(_test.Log).Count);
+    }
+
     [Fact]
     public async Task A_replica_that_never_took_part_is_unfit_where_it_is_named_in_sync()
     {

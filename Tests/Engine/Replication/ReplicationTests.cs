@@ -184,13 +184,16 @@ public sealed class ReplicationTests : IDisposable
         Assert.True(_set[2].Follower.MayLead(_set.State));
     }
 
-    [Fact]
-    public async Task A_leader_that_finds_its_log_damaged_gives_way_and_is_repaired()
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task A_leader_that_finds_its_log_damaged_or_deleted_gives_way_and_is_repaired(bool isDeleted)
     {
         var leader = await LeadInSync();
         foreach (var value in (string[])["a", "b", "c"]) await ReplicaSet.Append(leader, value);
         var log = _set[1].Test.Log;
-        _set[1].Test.Files.FlipBit(log.Segments[0].LogPath, log.Segments[0].SizeInBytes - 1, 3);
+        if (isDeleted) _set[1].Test.Files.DeleteFile(log.Segments[0].LogPath);
+        else _set[1].Test.Files.FlipBit(log.Segments[0].LogPath, log.Segments[0].SizeInBytes - 1, 3);
         Assert.False(leader.Scrub());
         Assert.Equal(LeaderEndReason.Damaged, (await leader.Ended.WaitAsync(ReplicaSet.Patience)).Reason);
         Assert.False(_set[1].Follower.MayLead(_set.State));

@@ -9,6 +9,38 @@ namespace OrleansLog.Tests.Engine.Storage;
 /// <summary>Rolling, looking up, truncating and deleting.</summary>
 public sealed class SegmentTests
 {
+    [Fact]
+    public async Task A_segment_whose_file_somebody_deleted_is_damage_that_is_named()
+    {
+        await using var harness = await LogHarness.StartAsync(LogConfig.Default with { SegmentBytes = 300, SegmentMs = long.MaxValue });
+        while (harness.Log.Segments.Count < 10) await harness.AppendDurablyAsync();
+        // Few files may be open: the read of all closes the second segment's.
+        Assert.Equal(harness.Log.LogEndOffset, harness.ReadAll().Count);
+        var gone = harness.Log.Segments[1];
+        harness.Files.DeleteFile(gone.LogPath);
+        var refused = LogHarness.Refused(() => harness.Log.Read(gone.BaseOffset, 1000).Dispose());
+        Assert.Equal(ErrorCode.CorruptMessage, refused.Error);
+        Assert.Contains(gone.LogPath, refused.Message, StringComparison.Ordinal);
+        Assert.Contains("missing", refused.Message, StringComparison.Ordinal);
+        Assert.Equal(gone.BaseOffset, harness.Log.DamagedFrom);
+        Assert.NotEmpty(harness.ReadAll(harness.Log.Segments[2].BaseOffset));
+    }
+
+    [Fact]
+    public async Task A_log_whose_active_file_somebody_deleted_takes_nothing_more()
+    {
+        await using var harness = await LogHarness.StartAsync();
+        await harness.AppendDurablyAsync();
+        await harness.Manager.CheckpointAsync();
+        Assert.Null(harness.Log.Offline);
+        harness.Files.DeleteFile(harness.ActivePath);
+        await harness.Manager.CheckpointAsync();
+        var refused = LogHarness.Refused(() => harness.Append());
+        Assert.Equal(ErrorCode.KafkaStorageError, refused.Error);
+        Assert.Contains(harness.ActivePath, refused.Message, StringComparison.Ordinal);
+        Assert.Contains("was deleted", refused.Message, StringComparison.Ordinal);
+    }
+
     private static readonly LogConfig Small = LogConfig.Default with { SegmentBytes = 1000, IndexIntervalBytes = 150, SegmentMs = long.MaxValue };
 
     [Fact]
