@@ -18,6 +18,19 @@ public sealed class DocumentedCodeTests
         Assert.All(shown, block => Assert.Contains(Normalise(block), run, StringComparison.Ordinal));
     }
 
+    [Fact]
+    public void The_commands_run_from_a_clone_in_which_nothing_but_the_silo_was_built()
+    {
+        var root = Root();
+        var readme = File.ReadAllLines(Path.Combine(root, "README.md"));
+        var alias = Array.FindIndex(readme, static line => line.StartsWith("alias orleanslog=", StringComparison.Ordinal));
+        Assert.Equal("dotnet build -c Release Cli", readme[alias - 1]);
+        const string Built = "/Cli/bin/Release/net10.0/OrleansLog.Cli.dll";
+        Assert.Contains(Built, readme[alias], StringComparison.Ordinal);
+        Assert.True(File.Exists(Path.Combine(AppContext.BaseDirectory, Path.GetFileName(Built))), Built);
+        Assert.Contains($"alias orleanslog='dotnet \"$root{Built}\"'", File.ReadAllText(Path.Combine(root, "run-cluster")), StringComparison.Ordinal);
+    }
+
     private static List<string> CodeOf(string markdown)
     {
         const string Start = "```csharp\n";
