@@ -34,7 +34,8 @@ public sealed class PowerLossTests(ITestOutputHelper output)
             }
             catch (Exception e)
             {
-                throw new InvalidOperationException($"Power loss {loss} of {losses} (seed {seed}, {kind}) failed.", e);
+                throw new InvalidOperationException(
+                    $"Power loss {loss} of {losses} (seed {seed}, {kind}) failed.{Environment.NewLine}{node.Report}", e);
             }
         }
 

@@ -1,6 +1,5 @@
 using System.Buffers;
 using System.Buffers.Binary;
-using Microsoft.Extensions.Logging.Abstractions;
 using OrleansLog.Engine.Groups;
 using OrleansLog.Engine.Groups.Log;
 using OrleansLog.Engine.Replication;
@@ -26,11 +25,18 @@ internal sealed class SimulatedNode(FaultyFileSystem files)
     private static readonly TimeSpan Limit = TimeSpan.FromSeconds(30);
 
     private readonly Book[] _books = [.. Enumerable.Range(0, DataPartitions).Select(static _ => new Book())];
+    private readonly LastWords _said = new();
     private int _epoch;
     private long _nextId;
     private long _commits;
 
     public FaultyFileSystem Files => files;
+
+    /// <summary>What the logs have said lately, recoveries above all, and the files that there are.</summary>
+    public string Report => string.Join(Environment.NewLine, [
+        .. _said.Messages,
+        .. files.ListDirectories("/data").SelectMany(files.ListFiles).Order(StringComparer.Ordinal)
+            .Select(path => $"{path}: {files.ReadAllBytes(path).Length} bytes")]);
 
     /// <summary>Records acknowledged so far.</summary>
     public long Acknowledged => _books.Sum(static book => (long)book.Acknowledged.Count);
@@ -101,7 +107,7 @@ internal sealed class SimulatedNode(FaultyFileSystem files)
     }
 
     private Task<LogManager> OpenAsync() => LogManager.OpenAsync(
-        new LogManagerOptions { DataDirectory = "/data" }, files, TimeProvider.System, NullLogger.Instance, CancellationToken.None);
+        new LogManagerOptions { DataDirectory = "/data" }, files, TimeProvider.System, _said, CancellationToken.None);
 
     private async Task<PartitionLeader> LeadAsync(LogManager logs, TopicPartition partition)
     {
