@@ -105,8 +105,7 @@ public sealed partial class LogManager : IAsyncDisposable
         await _opening.WaitAsync(ct);
         try
         {
-            var suspect = held.Slot.SuspectFrom;
-            var log = await Task.Run(() => Load(partition, topicId, config, suspect), CancellationToken.None);
+            var log = await Task.Run(() => Load(partition, topicId, config, held.Slot), CancellationToken.None);
             held.Slot.SuspectFrom = null;
             return held.Slot.Log = log;
         }
@@ -217,7 +216,7 @@ public sealed partial class LogManager : IAsyncDisposable
         return new HeldSlot(slot);
     }
 
-    private PartitionLog Load(TopicPartition partition, Guid topicId, LogConfig config, long? suspectFrom) =>
+    private PartitionLog Load(TopicPartition partition, Guid topicId, LogConfig config, LogSlot slot) =>
         Wrapped($"Opening the log of {partition}", () =>
         {
             ObjectDisposedException.ThrowIf(_disposed, this);
@@ -229,7 +228,10 @@ public sealed partial class LogManager : IAsyncDisposable
             }
 
             _onDisk[partition] = true;
-            var hints = _checkpoints.HintsFor(partition, topicId, _cleanShutdown);
+            // What this process did to the files since then no orderly stop has made durable.
+            var isFirst = !slot.WasOpened;
+            slot.WasOpened = true;
+            var hints = _checkpoints.HintsFor(partition, topicId, _cleanShutdown && isFirst);
             var environment = new LogEnvironment(partition, path, _fileSystem, _time, _logger, _flushes, _checkpoints)
             {
                 OpenFiles = _openFiles, ZeroAheadBytes = _options.ZeroAheadBytes,
@@ -239,7 +241,7 @@ public sealed partial class LogManager : IAsyncDisposable
             if (loaded.Report.HasFindings) _logger.LogWarning("Opened the log of {Partition}: {Report}.", partition, loaded.Report);
             if (loaded.Report.IsNew) _checkpoints.Remember(log, log.FlushedOffset);
             // After a failed fsync the page cache may show what the disk does not have. None of it was acknowledged.
-            if (suspectFrom < log.LogEndOffset) log.TruncateTo(suspectFrom.Value);
+            if (slot.SuspectFrom is { } suspect && suspect < log.LogEndOffset) log.TruncateTo(suspect);
             else if (hints.RecoveryPoint > log.LogEndOffset) _checkpoints.Write(log);
             return log;
         });
@@ -313,6 +315,9 @@ public sealed partial class LogManager : IAsyncDisposable
             get => Volatile.Read(ref _log);
             set => Volatile.Write(ref _log, value);
         }
+
+        // By this process, whether that succeeded or not.
+        public bool WasOpened { get; set; }
 
         // After a failed fsync: the offset beyond which nothing is known to be on disk.
         public long? SuspectFrom { get; set; }

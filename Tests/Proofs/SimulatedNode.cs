@@ -35,7 +35,7 @@ internal sealed class SimulatedNode(FaultyFileSystem files)
     /// <summary>What the logs have said lately, recoveries above all, and the files that there are.</summary>
     public string Report => string.Join(Environment.NewLine, [
         .. _said.Messages,
-        .. files.ListDirectories("/data").SelectMany(files.ListFiles).Order(StringComparer.Ordinal)
+        .. files.HasCrashed ? [] : files.ListDirectories("/data").SelectMany(files.ListFiles).Order(StringComparer.Ordinal)
             .Select(path => $"{path}: {files.ReadAllBytes(path).Length} bytes")]);
 
     /// <summary>Records acknowledged so far.</summary>
@@ -107,7 +107,8 @@ internal sealed class SimulatedNode(FaultyFileSystem files)
     }
 
     private Task<LogManager> OpenAsync() => LogManager.OpenAsync(
-        new LogManagerOptions { DataDirectory = "/data" }, files, TimeProvider.System, _said, CancellationToken.None);
+        // Short, so that recovery points are written while there is load.
+        new LogManagerOptions { DataDirectory = "/data", CheckpointInterval = TimeSpan.FromMilliseconds(50) }, files, TimeProvider.System, _said, CancellationToken.None);
 
     private async Task<PartitionLeader> LeadAsync(LogManager logs, TopicPartition partition)
     {

@@ -63,13 +63,14 @@ internal sealed class LogCheckpoints : ILogOwner
             if (_recoveryPoints.Remove(partition) | _startOffsets.Remove(partition)) WriteFiles();
     }
 
-    /// <summary>Writes both files from what the open logs say now.</summary>
+    /// <summary>Writes both files from what the open logs say now; nothing after <see cref="Stop"/>, when the directory may be another's.</summary>
     public void Write()
     {
         var logs = _openLogs().ToList();
         foreach (var log in logs) log.PersistProgress();
         lock (_writing)
         {
+            if (_stopped) return;
             // One that was closed meanwhile has said its last word, or is deleted.
             foreach (var log in logs)
                 if (!log.IsClosed) Note(log, log.FlushedOffset);
@@ -124,8 +125,6 @@ internal sealed class LogCheckpoints : ILogOwner
     private void OnTimer()
     {
         Interlocked.Exchange(ref _isArmed, 0);
-        lock (_writing)
-            if (_stopped) return;
         try
         {
             Write();

@@ -121,6 +121,25 @@ public sealed class DurabilityTests
     }
 
     [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task A_segment_that_a_failed_write_left_behind_is_durable_with_the_first_record_in_it(bool wasStopped)
+    {
+        await using var harness = await LogHarness.StartAsync();
+        await harness.AppendDurablyAsync(1, "kept");
+        if (wasStopped) await harness.RestartAsync();
+        harness.Log.Roll();
+        harness.Disk.Fail(FileOperation.Write, Make("full"), ".log");
+        LogHarness.Refused(() => harness.Append(1, "lost"));
+        Assert.Equal(2, harness.Log.Segments.Count);
+        harness.Disk.Heal();
+        await harness.ReopenLogAsync();
+        await harness.AppendDurablyAsync(1, "next");
+        await harness.CrashAsync(CrashKind.ForgetAll);
+        Assert.Equal(["kept0", "next0"], harness.ReadAll().Values);
+    }
+
+    [Theory]
     [InlineData(CrashKind.ForgetAll)]
     [InlineData(CrashKind.KeepAll)]
     public async Task Zeros_written_ahead_of_small_appends_never_become_part_of_the_log(CrashKind kind)

@@ -1,3 +1,4 @@
+using Microsoft.Extensions.Logging.Abstractions;
 using OrleansLog.Engine.Storage;
 using OrleansLog.Tests.Engine.Files;
 using Xunit;
@@ -52,6 +53,29 @@ public sealed class RecoveryTests
         Assert.Equal(70, harness.Log.Recovery.RecoveryPoint);
         Assert.True(harness.Log.Recovery.BytesScanned < 2_000_000, harness.Log.Recovery.ToString());
         Assert.Equal(71, harness.Log.LogEndOffset);
+    }
+
+    [Fact]
+    public async Task A_checkpoint_that_comes_late_leaves_the_files_to_the_next_process()
+    {
+        var (files, clock) = (new FaultyFileSystem(), new FakeClock());
+        files.CreateDirectory("/data");
+        using SemaphoreSlim begun = new(0), mayEnd = new(0);
+        ILogOwner owner = new LogCheckpoints(files, "/data", TimeSpan.FromSeconds(5), clock, NullLogger.Instance, () =>
+        {
+            begun.Release();
+            mayEnd.Wait();
+            return [];
+        });
+        owner.OnFlushed(null!);
+        var late = Task.Run(() => clock.Advance(5000));
+        Assert.True(await begun.WaitAsync(TimeSpan.FromSeconds(30)));
+        ((LogCheckpoints)owner).Stop();
+        var written = files.OperationCount;
+        Assert.True(written > 0);
+        mayEnd.Release();
+        await late;
+        Assert.Equal(written, files.OperationCount);
     }
 
     [Fact]
