@@ -93,7 +93,6 @@ public sealed partial class PartitionLog
         old.Retire(deleteFiles: true);
         var fresh = LogSegment.Create(_fileSystem, _directory, old.BaseOffset, NowMs, _appendLock);
         Volatile.Write(ref _segments, [.. _segments.AsSpan(0, index), fresh, .. _segments.AsSpan(index + 1)]);
-        _directoryDirty = true;
         return fresh;
     }
 

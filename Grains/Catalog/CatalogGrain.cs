@@ -84,8 +84,7 @@ internal sealed partial class CatalogGrain(
         Leftover[] dropped = [];
         await _nodes.UpdateAsync(state =>
         {
-            if (state.Leftovers.Contains(leftover)) return state;
-            Leftover[] all = [.. state.Leftovers, leftover];
+            Leftover[] all = state.Leftovers.Contains(leftover) ? [.. state.Leftovers] : [.. state.Leftovers, leftover];
             dropped = all[..Math.Max(0, all.Length - MaxLeftovers)];
             return state with { Leftovers = all[dropped.Length..] };
         });

@@ -1,6 +1,7 @@
 using Microsoft.Extensions.Logging;
 using Orleans.GrainDirectory;
 using OrleansLog.Engine.Replication;
+using OrleansLog.Grains.Failover;
 using OrleansLog.Grains.Hosting;
 using OrleansLog.Grains.Interfaces;
 using OrleansLog.Grains.Placement;
@@ -136,8 +137,12 @@ internal sealed partial class PartitionGrain(
         await CloseAsync();
         var untold = await ForEachFollowerAsync(static replica => replica.Delete());
         // What is left of a rehearsal goes when its node starts, and is nobody else's to know.
-        foreach (var other in untold.Where(_ => !Failover.RehearsalTopic.Is(_partition.Topic)))
-            await GrainFactory.GetCatalog().NoteLeftover(new Leftover(_partition.Topic, _office.Value.TopicId, other));
+        if (!RehearsalTopic.Is(_partition.Topic))
+        {
+            foreach (var other in untold)
+                await GrainFactory.GetCatalog().NoteLeftover(new Leftover(_partition.Topic, _office.Value.TopicId, other));
+        }
+
         await logs.DeleteAsync(_partition);
         if (_office.Exists) await _office.ClearAsync();
         DeactivateOnIdle();

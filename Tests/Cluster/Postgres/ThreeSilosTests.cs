@@ -199,13 +199,21 @@ public sealed class ThreeSilosTests
         public async ValueTask DisposeAsync()
         {
             await _stop.CancelAsync();
-            await _loop.ContinueWith(static _ => { }, TaskScheduler.Default);
+            try
+            {
+                await _loop;
+            }
+            catch (OperationCanceledException)
+            {
+                // It was told to stop.
+            }
+
             _stop.Dispose();
         }
 
         private async Task RunAsync(OrleansLogClient client, string topic)
         {
-            await using var consumer = client.CreateConsumer(new ConsumerOptions<string, string> 
+            await using var consumer = client.CreateConsumer(new ConsumerOptions<string, string>
             {
                 GroupId = "members", EnableAutoCommit = false, AutoOffsetReset = AutoOffsetReset.Earliest,
             });
