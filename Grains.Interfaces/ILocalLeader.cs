@@ -14,4 +14,13 @@ public interface ILocalLeader
 
     /// <summary>As <see cref="IPartitionGrain.Fetch"/>. It reads on the caller's thread.</summary>
     Task<FetchResponse> FetchAsync(FetchRequest request, CancellationToken cancellationToken);
+
+    /// <summary>Bytes committed in this office: the measure for <see cref="WhenCommittedAsync"/>.</summary>
+    long CommittedBytes { get; }
+
+    /// <summary>
+    /// Waits until <see cref="CommittedBytes"/> is as great, holding no memory meanwhile; look it up before the read that finds too
+    /// little. False when the wait ends early: the time is over, the office ends, the silo stops, or too many wait.
+    /// </summary>
+    Task<bool> WhenCommittedAsync(long totalBytes, TimeSpan maxWait, CancellationToken cancellationToken);
 }

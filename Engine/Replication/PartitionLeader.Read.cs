@@ -38,12 +38,7 @@ public sealed partial class PartitionLeader
         var committedBytes = _commit.CommittedBytes;
         var outcome = ReadNow(offset, maxBytes, readCommitted);
         if (outcome.Records.Length >= minBytes || maxWait <= TimeSpan.Zero) return Settled(outcome);
-        if (Interlocked.Increment(ref _waitingReads) > _options.MaxWaitingReads)
-        {
-            Interlocked.Decrement(ref _waitingReads);
-            return Settled(outcome);
-        }
-
+        if (!MayWait()) return Settled(outcome);
         try
         {
             var started = _time.GetTimestamp();
@@ -57,6 +52,30 @@ public sealed partial class PartitionLeader
                 outcome = ReadNow(offset, maxBytes, readCommitted);
                 if (isOver || outcome.Records.Length >= minBytes) return Settled(outcome);
             }
+        }
+        finally
+        {
+            Interlocked.Decrement(ref _waitingReads);
+        }
+    }
+
+    /// <summary>Bytes committed in this leader's term: the measure for <see cref="WhenCommittedAsync"/>.</summary>
+    public long CommittedBytes => _commit.CommittedBytes;
+
+    /// <summary>
+    /// Waits for more to read without reading: until <see cref="CommittedBytes"/>, looked up before the read that found too little, has
+    /// grown as far. Completes early, with false, when the time is over, the leader closes or too many wait already. Costs a timer and
+    /// no thread.
+    /// </summary>
+    /// <param name="totalBytes">What to wait for.</param>
+    /// <param name="maxWait">The longest wait.</param>
+    /// <param name="cancellationToken">Ends the wait with <see cref="OperationCanceledException"/>.</param>
+    public async ValueTask<bool> WhenCommittedAsync(long totalBytes, TimeSpan maxWait, CancellationToken cancellationToken = default)
+    {
+        if (!MayWait()) return false;
+        try
+        {
+            return await WaitForBytes(totalBytes, _time.GetTimestamp(), maxWait, cancellationToken).ConfigureAwait(Continuations.StayOnContext);
         }
         finally
         {
@@ -120,6 +139,13 @@ public sealed partial class PartitionLeader
         }
 
         return _log.DeleteRecordsBefore(beforeOffset);
+    }
+
+    private bool MayWait()
+    {
+        if (Interlocked.Increment(ref _waitingReads) <= _options.MaxWaitingReads) return true;
+        Interlocked.Decrement(ref _waitingReads);
+        return false;
     }
 
     private long Bound(bool readCommitted) => readCommitted ? LastStableOffset : HighWatermark;

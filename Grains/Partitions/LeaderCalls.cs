@@ -70,6 +70,22 @@ internal sealed partial class LeaderCalls(
             records, outcome.HighWatermark, outcome.LastStableOffset, outcome.LogStartOffset, outcome.LeaderEpoch);
     }
 
+    /// <summary>See <see cref="ILocalLeader.WhenCommittedAsync"/>.</summary>
+    public async Task<bool> WhenCommittedAsync(
+        PartitionLeader leader, long totalBytes, TimeSpan maxWait, CancellationToken cancellationToken)
+    {
+        if (maxWait > options.Value.MaxFetchWait) maxWait = options.Value.MaxFetchWait;
+        using var ending = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, stopping.Token);
+        try
+        {
+            return await leader.WhenCommittedAsync(totalBytes, maxWait, ending.Token);
+        }
+        catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
+        {
+            return false;
+        }
+    }
+
     private long Now => time.GetTimestamp();
 
     private TimeSpan ElapsedBetween(long from, long to) => time.GetElapsedTime(from, to);
@@ -132,6 +148,11 @@ internal sealed partial class LeaderCalls(
             KeepGrain();
             return calls.FetchAsync(leader, request, cancellationToken);
         }
+
+        public long CommittedBytes => leader.CommittedBytes;
+
+        public Task<bool> WhenCommittedAsync(long totalBytes, TimeSpan maxWait, CancellationToken cancellationToken) =>
+            calls.WhenCommittedAsync(leader, totalBytes, maxWait, cancellationToken);
 
         private void KeepGrain()
         {

@@ -88,10 +88,6 @@ internal sealed class FetchApi() : KafkaApi(ApiKey.Fetch, minVersion: 4, maxVers
             foreach (var part in parts) part.Name(topics.Find(part.TopicId)?.Name);
         }
 
-        // The answer may need memory that nobody has let go of yet.
-        var estimate = Math.Min(Math.Max(0, limits.MaxBytes), FetchSession.EstimatedBytes);
-        await context.Services.Budget.EnterAsync(estimate, context.Aborted).ConfigureAwait(false);
-        context.Response.Charge(context.Services.Budget, estimate);
         using var session = new FetchSession(context, parts, limits);
         await session.RunAsync().ConfigureAwait(false);
         Write(context, parts, ErrorCode.None);

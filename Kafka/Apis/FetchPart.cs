@@ -34,6 +34,12 @@ internal sealed class FetchPart(
     /// <summary>Bytes of records that were read.</summary>
     public int Bytes => Response?.Records.Length ?? 0;
 
+    /// <summary>Bytes that the last read found, whatever became of them.</summary>
+    public int LastBytes { get; private set; }
+
+    /// <summary>What its leader had committed before the last read.</summary>
+    public long Mark { get; set; }
+
     /// <summary>The most bytes to read.</summary>
     public int MaxBytes => Math.Max(1, maxBytes);
 
@@ -53,6 +59,7 @@ internal sealed class FetchPart(
     {
         Response?.Records.Dispose();
         (Error, Response) = (answer.Error, answer.Value);
+        LastBytes = Bytes;
     }
 
     /// <summary>The records, for whoever sends them.</summary>

@@ -45,4 +45,8 @@ public sealed class KafkaOptions
     /// <summary>Kafka's <c>queued.max.request.bytes</c>: bytes of requests and responses in memory, of all connections; beyond,
     /// no more is read.</summary>
     public long MaxBufferedBytes { get; set; } = 512 * 1024 * 1024;
+
+    /// <summary>How long a client may take to send a request or to take a response while others wait for room in
+    /// <see cref="MaxBufferedBytes"/>; then the slowest is disconnected. As long as nobody waits, it may take any time.</summary>
+    public TimeSpan SlowClientTimeout { get; set; } = TimeSpan.FromSeconds(10);
 }

@@ -20,6 +20,7 @@ internal sealed class KafkaOptionsValidator : IValidateOptions<KafkaOptions>
         Check(nameof(options.MaxInFlightRequests), options.MaxInFlightRequests, 1, 10_000);
         Check(nameof(options.MaxConnectionBytes), options.MaxConnectionBytes, 64 * 1024, 1024 * 1024 * 1024);
         Check(nameof(options.MaxBufferedBytes), options.MaxBufferedBytes, 1024 * 1024, 1L << 40);
+        Check(nameof(options.SlowClientTimeout), options.SlowClientTimeout, TimeSpan.FromMilliseconds(100), TimeSpan.FromDays(1));
         return faults.Count == 0 ? ValidateOptionsResult.Success : ValidateOptionsResult.Fail(faults);
 
         void Check<T>(string setting, T value, T least, T greatest)

@@ -134,6 +134,13 @@ internal sealed class KafkaWriter : IDisposable
         _charged = bytes;
     }
 
+    /// <summary>Gives the bytes back that were charged, while nothing of the response is in memory yet.</summary>
+    public void Discharge()
+    {
+        _budget?.Leave(_charged);
+        _charged = 0;
+    }
+
     /// <summary>The whole frame, its size in front, in the pieces it is sent in. Valid until this is disposed of.</summary>
     public IReadOnlyList<ReadOnlyMemory<byte>> Seal()
     {

@@ -4,9 +4,10 @@ namespace OrleansLog.Kafka.Server;
 /// Bounds the bytes that all connections have in memory. Whoever finds no room waits, in the order of arrival, which holds the
 /// client back by its socket. One that is larger than the whole budget gets in when nobody else is. Thread-safe.
 /// </summary>
-internal sealed class ByteBudget(long limit)
+internal sealed class ByteBudget(long limit, TimeProvider? time = null)
 {
     private readonly Lock _gate = new();
+    private readonly TimeProvider _time = time ?? TimeProvider.System;
     private readonly LinkedList<Waiter> _waiters = [];
     private long _used;
 
@@ -16,6 +17,15 @@ internal sealed class ByteBudget(long limit)
         get
         {
             lock (_gate) return _used;
+        }
+    }
+
+    /// <summary>How long the first in line has waited for room; zero when nobody waits.</summary>
+    public TimeSpan LongestWait
+    {
+        get
+        {
+            lock (_gate) return _waiters.First is { } first ? _time.GetElapsedTime(first.Value.Since) : TimeSpan.Zero;
         }
     }
 
@@ -30,7 +40,7 @@ internal sealed class ByteBudget(long limit)
                 return ValueTask.CompletedTask;
             }
 
-            return new ValueTask(WaitAsync(_waiters.AddLast(new Waiter(bytes)), cancellationToken));
+            return new ValueTask(WaitAsync(_waiters.AddLast(new Waiter(bytes, _time.GetTimestamp())), cancellationToken));
         }
     }
 
@@ -81,8 +91,10 @@ internal sealed class ByteBudget(long limit)
         }
     }
 
-    private sealed class Waiter(long bytes)
+    private sealed class Waiter(long bytes, long since)
     {
+        public long Since { get; } = since;
+
         public long Bytes { get; } = bytes;
 
         public TaskCompletionSource Admitted { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);

@@ -20,9 +20,13 @@ internal sealed class FrameReader(Socket socket, KafkaOptions options, ByteBudge
     private int _start;
     private int _end;
     private long _lastBytesAt = time.GetTimestamp();
+    private long _receivingSince;
 
     /// <summary>How long ago the last bytes came.</summary>
     public TimeSpan Quiet => time.GetElapsedTime(Volatile.Read(ref _lastBytesAt));
+
+    /// <summary>How long the client has been sending the request that room is held for; zero when there is none.</summary>
+    public TimeSpan Slowness => Volatile.Read(ref _receivingSince) is var since and not 0 ? time.GetElapsedTime(since) : TimeSpan.Zero;
 
     /// <summary>The next request; null when the client has closed the connection between two.</summary>
     /// <exception cref="ProtocolException">It is not one, too large, or broken off.</exception>
@@ -47,6 +51,7 @@ internal sealed class FrameReader(Socket socket, KafkaOptions options, ByteBudge
         }
 
         await budget.EnterAsync(size, cancellationToken).ConfigureAwait(false);
+        Volatile.Write(ref _receivingSince, Math.Max(1, time.GetTimestamp()));
         try
         {
             return new Frame(await ReceiveAsync(size, cancellationToken).ConfigureAwait(false), size, budget);
@@ -55,6 +60,10 @@ internal sealed class FrameReader(Socket socket, KafkaOptions options, ByteBudge
         {
             budget.Leave(size);
             throw;
+        }
+        finally
+        {
+            Volatile.Write(ref _receivingSince, 0);
         }
     }
 

@@ -38,7 +38,7 @@ internal sealed partial class KafkaConnection : IDisposable
         socket.SetSocketOption(SocketOptionLevel.Socket, SocketOptionName.KeepAlive, true);
         Remote = socket.RemoteEndPoint;
         _reader = new FrameReader(socket, services.Options, services.Budget, services.Time);
-        _sender = new ResponseSender(socket);
+        _sender = new ResponseSender(socket, services.Time);
         _inFlight = new InFlight(services.Options.MaxInFlightRequests, services.Options.MaxConnectionBytes);
         _begun = Channel.CreateUnbounded<(RequestContext, Task)>(
             new UnboundedChannelOptions { SingleReader = true, SingleWriter = true });
@@ -49,6 +49,9 @@ internal sealed partial class KafkaConnection : IDisposable
 
     /// <summary>How long nothing has come from the client while nothing was being worked on for it, or it took nothing.</summary>
     public TimeSpan Idle => _inFlight.Count == 0 || _sender.IsSending ? _reader.Quiet : TimeSpan.Zero;
+
+    /// <summary>How long the client has been sending the request, or taking the response, that memory is held for.</summary>
+    public TimeSpan Slowness => _sender.Slowness > _reader.Slowness ? _sender.Slowness : _reader.Slowness;
 
     /// <summary>Serves the client until either side ends it. Never throws.</summary>
     public async Task RunAsync()

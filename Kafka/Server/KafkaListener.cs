@@ -27,7 +27,7 @@ internal sealed partial class KafkaListener(
     private static readonly TimeSpan StopPatience = TimeSpan.FromSeconds(2);
     private readonly ConcurrentDictionary<KafkaConnection, Task> _connections = new();
     private readonly CancellationTokenSource _stopping = new();
-    private readonly ByteBudget _budget = new(options.Value.MaxBufferedBytes);
+    private readonly ByteBudget _budget = new(options.Value.MaxBufferedBytes, time);
     private Socket? _socket;
     private Task _accepting = Task.CompletedTask;
     private Task _sweeping = Task.CompletedTask;
@@ -138,23 +138,36 @@ internal sealed partial class KafkaListener(
     /// <summary>One timer looks after all connections.</summary>
     private async Task SweepAsync()
     {
-        var limit = options.Value.ConnectionsMaxIdle;
-        using var timer = new PeriodicTimer(limit / 4, time);
+        var (idle, slow) = (options.Value.ConnectionsMaxIdle, options.Value.SlowClientTimeout);
+        using var timer = new PeriodicTimer((idle < slow ? idle : slow) / 4, time);
         try
         {
             while (await timer.WaitForNextTickAsync(_stopping.Token).ConfigureAwait(false))
             {
                 foreach (var connection in _connections.Keys)
                 {
-                    if (connection.Idle > limit)
-                        connection.Abort($"it was idle for longer than {KafkaOptions.SectionName}:{nameof(KafkaOptions.ConnectionsMaxIdle)} = {limit}");
+                    if (connection.Idle > idle)
+                        connection.Abort($"it was idle for longer than {KafkaOptions.SectionName}:{nameof(KafkaOptions.ConnectionsMaxIdle)} = {idle}");
                 }
+
+                if (_budget.LongestWait > slow) AbortSlowest(slow);
             }
         }
         catch (OperationCanceledException)
         {
             // The silo stops.
         }
+    }
+
+    /// <summary>One at a time: it may be all that the others wait for.</summary>
+    private void AbortSlowest(TimeSpan limit)
+    {
+        var slowest = _connections.Keys.MaxBy(static connection => connection.Slowness);
+        if (slowest is null || slowest.Slowness <= limit) return;
+        slowest.Abort(
+            $"others wait for the memory of a request or response that it has sent or taken for {slowest.Slowness.TotalSeconds:F0} s "
+            + $"({KafkaOptions.SectionName}:{nameof(KafkaOptions.SlowClientTimeout)} = {limit}, "
+            + $"{nameof(KafkaOptions.MaxBufferedBytes)} = {options.Value.MaxBufferedBytes})");
     }
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "The Kafka connection from {Remote} is closed at once: there are {Limit}, as many as OrleansLog:Kafka:MaxConnections allows.")]

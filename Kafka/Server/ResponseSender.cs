@@ -5,19 +5,22 @@ using OrleansLog.Kafka.Protocol;
 namespace OrleansLog.Kafka.Server;
 
 /// <summary>Sends responses from the memory that they are in. One at a time.</summary>
-internal sealed class ResponseSender(Socket socket)
+internal sealed class ResponseSender(Socket socket, TimeProvider time)
 {
-    private volatile bool _isSending;
+    private long _since;
 
     /// <summary>Whether the client has yet to take a response.</summary>
-    public bool IsSending => _isSending;
+    public bool IsSending => Volatile.Read(ref _since) != 0;
+
+    /// <summary>How long the client has been taking the response that is being sent; zero when none is.</summary>
+    public TimeSpan Slowness => Volatile.Read(ref _since) is var since and not 0 ? time.GetElapsedTime(since) : TimeSpan.Zero;
 
     /// <summary>Sends a response; returns when the kernel has all of it.</summary>
     /// <exception cref="SocketException">The connection broke.</exception>
     public async ValueTask SendAsync(KafkaWriter response)
     {
         var pieces = response.Seal();
-        _isSending = true;
+        Volatile.Write(ref _since, Math.Max(1, time.GetTimestamp()));
         try
         {
             if (pieces.Count == 1) await SendAsync(pieces[0]).ConfigureAwait(false);
@@ -25,7 +28,7 @@ internal sealed class ResponseSender(Socket socket)
         }
         finally
         {
-            _isSending = false;
+            Volatile.Write(ref _since, 0);
         }
     }
 

@@ -88,4 +88,51 @@ public sealed class BoundsTests
         var response = new KafkaResponse(await answer.WaitAsync(Long), isFlexible: true, hasTaggedHeader: true);
         Assert.Equal((ErrorCode.None, 0, null), KafkaRequests.ReadProduced(response));
     }
+
+    [Fact]
+    public async Task Clients_that_wait_for_records_hold_no_memory()
+    {
+        await using var silo = await KafkaSilo.StartAsync(static options => options.MaxBufferedBytes = 2_097_152);
+        using var producer = await silo.ConnectAsync();
+        await producer.MetadataAsync("t");
+        var consumers = await Task.WhenAll(Enumerable.Range(0, 4).Select(_ => silo.ConnectAsync()));
+        var fetches = consumers.Select(static consumer => consumer.FetchAsync([("t", 0)], maxWaitMs: 60_000)).ToArray();
+        await Task.Delay(500);
+        Assert.InRange(silo.Listener.BufferedBytes, 1, 1000); // the requests
+        Assert.Equal(ErrorCode.None, (await producer.ProduceAsync("t", Batches.Of("a")).WaitAsync(Long)).Error);
+        foreach (var fetched in await Task.WhenAll(fetches).WaitAsync(Long)) Assert.NotEmpty(fetched[0].Records!);
+        foreach (var consumer in consumers) consumer.Dispose();
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task A_slow_client_is_disconnected_when_others_wait_for_the_memory_that_it_holds(bool isReader)
+    {
+        await using var silo = await KafkaSilo.StartAsync(static options =>
+            (options.MaxBufferedBytes, options.SlowClientTimeout) = (14_000_000, TimeSpan.FromMilliseconds(500)));
+        using var other = await silo.ConnectAsync();
+        await other.MetadataAsync("t");
+        using var slow = await silo.ConnectAsync();
+        var batch = Batches.Of(new string('x', 950_000));
+        if (isReader)
+        {
+            // More than the kernel takes for a client that does not read.
+            for (var i = 0; i < 14; i++) Assert.Equal(ErrorCode.None, (await other.ProduceAsync("t", batch)).Error);
+            await slow.SendAsync(
+                ApiKey.Fetch, KafkaRequests.FetchVersion, isFlexible: true,
+                static request => KafkaRequests.WriteFetch(request, [("t", 0)], partitionMaxBytes: 50_000_000));
+        }
+        else
+        {
+            await slow.SendAsync(new byte[] { 0, 0xcb, 0x73, 0x60, 0, 0, 0, 9 }); // of 13,333,344 bytes
+        }
+
+        while (silo.Listener.BufferedBytes < 13_300_000) await Task.Delay(10);
+        await Task.Delay(1500);
+        Assert.Equal(2, silo.Listener.ConnectionCount); // nobody waits
+        var answer = await other.ProduceAsync("t", batch).WaitAsync(Long);
+        Assert.Equal(ErrorCode.None, answer.Error);
+        Assert.Equal(1, silo.Listener.ConnectionCount);
+    }
 }

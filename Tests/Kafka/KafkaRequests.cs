@@ -107,35 +107,47 @@ internal static class KafkaRequests
         int leaderEpoch = -1,
         int sessionId = 0)
     {
-        var response = await peer.AskAsync(ApiKey.Fetch, FetchVersion, isFlexible: true, request =>
-        {
-            request.WriteInt32(-1);
-            request.WriteInt32(maxWaitMs);
-            request.WriteInt32(minBytes);
-            request.WriteInt32(maxBytes);
-            request.WriteInt8(0);
-            request.WriteInt32(sessionId);
-            request.WriteInt32(sessionId == 0 ? 0 : 1);
-            request.WriteArrayLength(topics.Length);
-            foreach (var (topic, offset) in topics)
-            {
-                request.WriteString(topic);
-                request.WriteArrayLength(1);
-                request.WriteInt32(0);
-                request.WriteInt32(leaderEpoch);
-                request.WriteInt64(offset);
-                request.WriteInt32(-1);
-                request.WriteInt64(-1);
-                request.WriteInt32(partitionMaxBytes);
-                request.WriteTaggedFields();
-                request.WriteTaggedFields();
-            }
-
-            request.WriteArrayLength(0);
-            request.WriteString(string.Empty);
-            request.WriteTaggedFields();
-        });
+        var response = await peer.AskAsync(
+            ApiKey.Fetch, FetchVersion, isFlexible: true,
+            request => WriteFetch(request, topics, maxWaitMs, minBytes, maxBytes, partitionMaxBytes, leaderEpoch, sessionId));
         return ReadFetched(response);
+    }
+
+    public static void WriteFetch(
+        KafkaWriter request,
+        (string Topic, long Offset)[] topics,
+        int maxWaitMs = 0,
+        int minBytes = 1,
+        int maxBytes = 50_000_000,
+        int partitionMaxBytes = 1_000_000,
+        int leaderEpoch = -1,
+        int sessionId = 0)
+    {
+        request.WriteInt32(-1);
+        request.WriteInt32(maxWaitMs);
+        request.WriteInt32(minBytes);
+        request.WriteInt32(maxBytes);
+        request.WriteInt8(0);
+        request.WriteInt32(sessionId);
+        request.WriteInt32(sessionId == 0 ? 0 : 1);
+        request.WriteArrayLength(topics.Length);
+        foreach (var (topic, offset) in topics)
+        {
+            request.WriteString(topic);
+            request.WriteArrayLength(1);
+            request.WriteInt32(0);
+            request.WriteInt32(leaderEpoch);
+            request.WriteInt64(offset);
+            request.WriteInt32(-1);
+            request.WriteInt64(-1);
+            request.WriteInt32(partitionMaxBytes);
+            request.WriteTaggedFields();
+            request.WriteTaggedFields();
+        }
+
+        request.WriteArrayLength(0);
+        request.WriteString(string.Empty);
+        request.WriteTaggedFields();
     }
 
     private static (string Topic, ErrorCode Error, long HighWatermark, byte[]? Records)[] ReadFetched(KafkaResponse response)
