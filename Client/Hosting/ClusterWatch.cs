@@ -7,7 +7,8 @@ namespace OrleansLog.Client;
 /// Hears from the cluster which nodes run. When one is gone, the calls that may have been under way to it are given up, to be
 /// repeated at once; Orleans would let them wait for their timeouts, since only the gateway knows where they went. It asks by
 /// several gateways, as one of them may hang itself; a question waits there until there is news, and is put again when a
-/// connection breaks, as it may have been on that.
+/// connection breaks, as it may have been on that. It has Orleans connect to gateways that are new, too, which it would do with the first
+/// call that has to go another way than before, and while that waits.
 /// </summary>
 internal sealed class ClusterWatch : IAsyncDisposable
 {
@@ -15,6 +16,9 @@ internal sealed class ClusterWatch : IAsyncDisposable
     private static readonly TimeSpan Wait = TimeSpan.FromSeconds(20);
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(25);
     private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(500);
+
+    // Orleans has asked for the gateways by then.
+    private static readonly TimeSpan BeforeConnecting = WatchedGateways.RefreshPeriod * 1.5;
 
     private readonly IGrainFactory _grains;
     private readonly ConnectionMonitor _connection;
@@ -71,17 +75,31 @@ internal sealed class ClusterWatch : IAsyncDisposable
 
     private void Note(RunningNodes now)
     {
-        string[] lost;
+        string[] lost, added;
         lock (_gate)
         {
             if (_known is { } known && now.Version <= known.Version) return;
             lost = [.. (_known?.Silos ?? []).Except(now.Silos)];
+            added = [.. now.Gateways.Except(_known?.Gateways ?? [])];
             Volatile.Write(ref _known, now);
             _gateways?.Update(now.Gateways);
         }
 
+        if (added.Length > 0) _ = ConnectAsync(now.Gateways.Count); // cannot fail
         if (lost.Length == 0) return;
         if (_log.IsEnabled(LogLevel.Information)) _log.LogInformation("Gone: {Silos}", string.Join(", ", lost));
         _connection.NotifyNodeLost();
+    }
+
+    /// <summary>Asks once by each gateway: calls of this grain go out by one after the other, and what is not connected then is.</summary>
+    private async Task ConnectAsync(int gateways)
+    {
+        await Task.Delay(BeforeConnecting, _time, _stopping.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        if (_stopping.IsCancellationRequested) return;
+        var watch = _grains.GetGrain<IClusterWatchGrain>(0);
+        // The loops may come in between.
+        var asked = Enumerable.Range(0, gateways + Questions).Select(_ => watch.Watch(-1, maxWaitMs: 0)).ToArray();
+        Task all = Task.WhenAll(asked);
+        await all.WaitAsync(Patience, _time, _stopping.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
     }
 }

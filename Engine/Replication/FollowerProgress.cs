@@ -24,6 +24,9 @@ internal sealed class FollowerProgress(int nodeId)
     /// <summary>Whether its node is said to be dead.</summary>
     public bool IsDown { get; set; }
 
+    /// <summary>Whether its node is about to stop.</summary>
+    public bool IsLeaving { get; set; }
+
     /// <summary>The timestamp since which its calls have failed; null while they do not.</summary>
     public long? FailingSince { get; set; }
 

@@ -155,7 +155,7 @@ internal sealed class FollowerPush : IDisposable
         if (session.IsRepeated) return;
         session.NextOffset = aligned.LogEndOffset;
         session.FailedCallSince = begun;
-        _leader.OnFollowerAligned(_progress, Math.Min(aligned.DurableEndOffset, aligned.LogEndOffset));
+        _leader.OnFollowerAligned(_progress, Math.Min(aligned.DurableEndOffset, aligned.LogEndOffset), aligned.IsLeaving);
         _leader.OnFollowerTold(_progress, align.HighWatermark);
         await PushAsync(session).ConfigureAwait(Continuations.StayOnContext);
     }
@@ -282,7 +282,7 @@ internal sealed class FollowerPush : IDisposable
 
         session.HasPushed = true;
         _leader.OnFollowerTold(_progress, request.HighWatermark);
-        _leader.OnFollowerAnswer(_progress, response.DurableEndOffset);
+        _leader.OnFollowerAnswer(_progress, response.DurableEndOffset, response.IsLeaving);
     }
 
     private ReplicateRequest NewRequest(PushSession session, ReplicaAlignment alignment, long baseOffset, ReadOnlyMemory<byte> records) => new(

@@ -36,12 +36,21 @@ public static class LeaderElection
 
     /// <summary>
     /// The state in which an in-sync replica takes over from a leader that gives its office up; null when
-    /// <paramref name="successor"/> is not in sync. The ISR stays as it is.
+    /// <paramref name="successor"/> is not in sync.
     /// </summary>
-    public static PartitionState? HandOver(PartitionState state, int successor)
+    /// <param name="state">The stored state.</param>
+    /// <param name="successor">Node id of the replica that takes over.</param>
+    /// <param name="isLeaving">Whether the old leader is about to stop, too: it leaves the ISR with that, unless fewer than
+    /// <paramref name="minInSync"/> were left. So the new one does not wait for it when it has stopped. Otherwise the ISR stays.</param>
+    /// <param name="minInSync">The topic's <c>min.insync.replicas</c>.</param>
+    public static PartitionState? HandOver(PartitionState state, int successor, bool isLeaving = false, int minInSync = 1)
     {
         ArgumentNullException.ThrowIfNull(state);
-        return state.Isr.Contains(successor) ? Next(state, successor, state.Isr) : null;
+        if (!state.Isr.Contains(successor)) return null;
+        var isr = isLeaving && successor != state.Leader && state.Isr.Count - 1 >= minInSync
+            ? state.Isr.Where(node => node != state.Leader).ToArray()
+            : state.Isr;
+        return Next(state, successor, isr);
     }
 
     private static PartitionState Next(PartitionState state, int leader, IReadOnlyList<int> isr) => state with

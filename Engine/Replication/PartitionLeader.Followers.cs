@@ -94,21 +94,23 @@ public sealed partial class PartitionLeader
         lock (_stateGate) return Array.Exists(_counted, follower => follower.NodeId == nodeId);
     }
 
-    internal void OnFollowerAligned(FollowerProgress follower, long matchOffset)
+    internal void OnFollowerAligned(FollowerProgress follower, long matchOffset, bool isLeaving)
     {
         lock (_stateGate) follower.Begin(matchOffset);
-        OnFollowerAnswer(follower, matchOffset);
+        OnFollowerAnswer(follower, matchOffset, isLeaving);
     }
 
-    internal void OnFollowerAnswer(FollowerProgress follower, long matchOffset)
+    internal void OnFollowerAnswer(FollowerProgress follower, long matchOffset, bool isLeaving)
     {
         bool mustLeave, mayJoin;
         lock (_stateGate)
         {
             follower.Report(matchOffset);
+            follower.IsLeaving = isLeaving;
             var now = _time.GetTimestamp();
-            mustLeave = follower.BehindSince(_log.LogEndOffset, now) is { } since
-                && _time.GetElapsedTime(since, now) > _replication!.Options.LagTimeMax;
+            mustLeave = (isLeaving && CanDoWithout(follower.NodeId))
+                || (follower.BehindSince(_log.LogEndOffset, now) is { } since
+                    && _time.GetElapsedTime(since, now) > _replication!.Options.LagTimeMax);
             // Whatever made it leave, and is not stored yet, is over.
             if (!mustLeave && IsUpToDate(follower)) _leaving.Remove(follower.NodeId);
             mayJoin = !mustLeave && MayJoin(follower);

@@ -74,11 +74,13 @@ public sealed partial class PartitionLeader
         if (_commit.Offset < end) return null;
         lock (_stateGate)
         {
+            // One that is about to stop only when all are.
+            var mayLeave = !_state.Isr.Any(node => _followers.TryGetValue(node, out var follower) && !follower.IsLeaving && !follower.IsDown);
             foreach (var node in _state.Replicas)
             {
                 if ((wanted is null || node == wanted) && _state.Isr.Contains(node) && !_leaving.Contains(node)
                     && _followers.TryGetValue(node, out var follower) && follower.IsAligned && follower.MatchOffset >= end
-                    && follower.KnownHighWatermark >= end)
+                    && follower.KnownHighWatermark >= end && (mayLeave || !follower.IsLeaving))
                     return node;
             }
         }

@@ -55,7 +55,11 @@ public sealed partial class PartitionLeader
     // It holds all that is committed, and all that this leader found when it took office, of which some may have been committed
     // before without this leader knowing.
     private bool MayJoin(FollowerProgress follower) =>
-        IsUpToDate(follower) && !_state.Isr.Contains(follower.NodeId) && _state.Replicas.Contains(follower.NodeId);
+        IsUpToDate(follower) && !follower.IsLeaving && !_state.Isr.Contains(follower.NodeId) && _state.Replicas.Contains(follower.NodeId);
+
+    // Whether enough are in sync without it for appends to go on. Those that are about to stop do not leave fewer than that by themselves.
+    private bool CanDoWithout(int nodeId) =>
+        _state.Isr.Count(node => node != nodeId && !_leaving.Contains(node)) >= _log.Config.MinInsyncReplicas;
 
     private bool IsUpToDate(FollowerProgress follower) =>
         follower.IsAligned && !follower.IsDown && follower.MatchOffset >= _commit.Offset && follower.MatchOffset >= _epochStart;

@@ -66,10 +66,12 @@ public sealed record ReplicaPush(
 /// <param name="LogEndOffset">The offset after its last record; -1 when it cannot say.</param>
 /// <param name="DurableEndOffset">The offset up to which its records count as held; -1 when it cannot say.</param>
 /// <param name="Reason">Why the result is not Ok; otherwise null.</param>
+/// <param name="IsLeaving">Whether the replica's node is about to stop.</param>
 [GenerateSerializer, Immutable, Alias("OrleansLog.ReplicaPushResponse")]
 public sealed record ReplicaPushResponse(
     [property: Id(0)] int Result,
     [property: Id(1)] int LeaderEpoch,
     [property: Id(2)] long LogEndOffset,
     [property: Id(3)] long DurableEndOffset,
-    [property: Id(4)] string? Reason);
+    [property: Id(4)] string? Reason,
+    [property: Id(5)] bool IsLeaving);

@@ -28,13 +28,10 @@ internal sealed partial class LeaderBalancer(
 
     private readonly PeriodicWork _work = new(time);
 
-    /// <summary>Before anything else of the silo stops: calls still come and go.</summary>
-    private static int Stage => ServiceLifecycleStage.Active + 1;
-
     /// <inheritdoc/>
     public void Participate(ISiloLifecycle observer) => observer.Subscribe(
         nameof(LeaderBalancer),
-        Stage,
+        LogStage.Leaderships,
         _ => _work.StartAsync(options.Value.LeaderRebalanceInterval, RunAsync, LogFailed),
         async cancellation =>
         {

@@ -8,12 +8,25 @@ internal sealed class SiloStopping : ILifecycleParticipant<ISiloLifecycle>, IDis
 {
     private readonly CancellationTokenSource _stopping = new();
 
-    /// <summary>Cancelled when the stop begins.</summary>
+    private volatile bool _isLeaving;
+
+    /// <summary>Whether the stop has begun: leaderships are being handed over, and the replicas here are to leave the ISR.</summary>
+    public bool IsLeaving => _isLeaving;
+
+    /// <summary>Cancelled when the leaderships are handed over.</summary>
     public CancellationToken Token => _stopping.Token;
 
     /// <inheritdoc/>
-    public void Participate(ISiloLifecycle observer) => observer.Subscribe(
-        nameof(SiloStopping), ServiceLifecycleStage.Active, _ => Task.CompletedTask, _ => _stopping.CancelAsync());
+    public void Participate(ISiloLifecycle observer)
+    {
+        observer.Subscribe(
+            nameof(SiloStopping), ServiceLifecycleStage.Active, _ => Task.CompletedTask, _ => _stopping.CancelAsync());
+        observer.Subscribe(nameof(SiloStopping), LogStage.Presence, _ => Task.CompletedTask, _ =>
+        {
+            _isLeaving = true;
+            return Task.CompletedTask;
+        });
+    }
 
     /// <inheritdoc/>
     public void Dispose() => _stopping.Dispose();

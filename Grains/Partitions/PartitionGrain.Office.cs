@@ -27,7 +27,7 @@ internal sealed partial class PartitionGrain
         {
             await _office.UpdateAsync(before =>
                 before.LeaderEpoch == open.Leader.State.LeaderEpoch
-                && LeaderElection.HandOver(before.ToState(), chosen) is { } next
+                && LeaderElection.HandOver(before.ToState(), chosen, stopping.IsLeaving, open.Log.Config.MinInsyncReplicas) is { } next
                     ? before.With(next)
                     : before);
         }

@@ -19,6 +19,7 @@ internal sealed partial class PartitionGrain(
     PartitionOpener opener,
     OpenLogs logs,
     LocalNode node,
+    SiloStopping stopping,
     LeaderHints hints,
     Topics.TopicCopies topics,
     LeaderCalls calls,

@@ -23,6 +23,7 @@ internal sealed partial class ReplicaGrain(
     TopicDefaults defaults,
     LeaderHints hints,
     LocalNode node,
+    SiloStopping stopping,
     TimeProvider time,
     ILogger<ReplicaGrain> logger) : Grain, IReplicaGrain
 {
@@ -78,7 +79,7 @@ internal sealed partial class ReplicaGrain(
         ArgumentNullException.ThrowIfNull(push);
         using var records = push.Records;
         var open = await OpenAsync();
-        return (await open.Follower.ReplicateAsync(push.ToEngine())).ToMessage();
+        return (await open.Follower.ReplicateAsync(push.ToEngine())).ToMessage(stopping.IsLeaving);
     }
 
     /// <inheritdoc/>

@@ -25,7 +25,6 @@ internal sealed class ReplicaLink(IReplicaGrain replica, int nodeId, NodeDirecto
     {
         ArgumentNullException.ThrowIfNull(request);
         var response = await replica.Replicate(request.ToMessage()).WaitAsync(cancellationToken).ConfigureAwait(false);
-        return new ReplicateResponse(
-            (ReplicaResult)response.Result, response.LeaderEpoch, response.LogEndOffset, response.DurableEndOffset, response.Reason);
+        return response.ToEngine();
     }
 }

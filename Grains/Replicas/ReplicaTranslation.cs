@@ -29,8 +29,13 @@ internal static class ReplicaTranslation
         push.LogStartOffset);
 
     /// <summary>The answer to a push, as it is sent.</summary>
-    public static ReplicaPushResponse ToMessage(this ReplicateResponse response) => new(
-        (int)response.Result, response.LeaderEpoch, response.LogEndOffset, response.DurableEndOffset, response.Reason);
+    public static ReplicaPushResponse ToMessage(this ReplicateResponse response, bool isLeaving) => new(
+        (int)response.Result, response.LeaderEpoch, response.LogEndOffset, response.DurableEndOffset, response.Reason, isLeaving);
+
+    /// <summary>The answer to a push, as it arrived.</summary>
+    public static ReplicateResponse ToEngine(this ReplicaPushResponse response) => new(
+        (ReplicaResult)response.Result, response.LeaderEpoch, response.LogEndOffset, response.DurableEndOffset, response.Reason,
+        response.IsLeaving);
 
     /// <summary>What a replica's log holds, as it is sent.</summary>
     public static ReplicaLogState ToMessage(this FollowerLogState state) => new(

@@ -35,5 +35,24 @@ public sealed class ClusterWatchTests
         for (var i = 0; i < 3; i++) _cluster.Watch.TakeQuestion();
     }
 
+    [Fact]
+    public async Task Gateways_that_are_new_are_called_before_anybody_needs_them()
+    {
+        await using var watch = Watch();
+        _cluster.Watch.TakeQuestion().Answer.SetResult(new RunningNodes(1, ["a"], ["127.0.0.1:1", "127.0.0.1:2"]));
+        await UntilAsync(() => _cluster.Watch.QuickQuestions >= 2);
+        var before = _cluster.Watch.QuickQuestions;
+        var next = _cluster.Watch.TakeQuestion();
+        while (next.Known < 1) next = _cluster.Watch.TakeQuestion();
+        next.Answer.SetResult(new RunningNodes(2, ["a", "b"], ["127.0.0.1:1", "127.0.0.1:2", "127.0.0.1:3"]));
+        await UntilAsync(() => _cluster.Watch.QuickQuestions >= before + 3);
+    }
+
+    private static async Task UntilAsync(Func<bool> condition)
+    {
+        using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(30));
+        while (!condition()) await Task.Delay(20, limit.Token);
+    }
+
     private ClusterWatch Watch() => new(_cluster, _cluster.Connection, null, TimeProvider.System, NullLoggerFactory.Instance);
 }

@@ -44,5 +44,13 @@ public sealed class LeaderElectionTests
         Assert.Equal([1, 2], next.Isr);
     }
 
+    [Fact]
+    public void A_leader_that_is_about_to_stop_leaves_the_others_in_sync_if_they_are_enough()
+    {
+        Assert.Equal([2], LeaderElection.HandOver(s_state, 2, isLeaving: true)!.Isr);
+        Assert.Equal([1, 2], LeaderElection.HandOver(s_state, 2, isLeaving: true, minInSync: 2)!.Isr);
+        Assert.Equal([1, 2], LeaderElection.HandOver(s_state, 1, isLeaving: true)!.Isr);
+    }
+
     private static HashSet<int> Set(params int[] nodes) => [.. nodes];
 }

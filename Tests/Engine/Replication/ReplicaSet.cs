@@ -113,6 +113,9 @@ internal sealed class Replica : IReplicaLink
     /// <summary>Whether calls fail.</summary>
     public bool IsDown { get; set; }
 
+    /// <summary>Whether it says that it is about to stop.</summary>
+    public bool IsLeaving { get; set; }
+
     /// <summary>The pushes that arrived.</summary>
     public List<ReplicateRequest> Requests { get; } = [];
 
@@ -134,6 +137,6 @@ internal sealed class Replica : IReplicaLink
     {
         if (IsDown) throw new IOException("down");
         lock (Requests) Requests.Add(request with { Records = request.Records.ToArray() });
-        return await Follower.ReplicateAsync(request, cancellationToken);
+        return await Follower.ReplicateAsync(request, cancellationToken) with { IsLeaving = IsLeaving };
     }
 }

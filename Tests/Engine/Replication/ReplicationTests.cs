@@ -230,6 +230,48 @@ public sealed class ReplicationTests : IDisposable
         Assert.Equal(0, await ReplicaSet.Append(leader, "a", acks: 1));
     }
 
+    [Fact]
+    public async Task A_follower_that_is_about_to_stop_leaves_while_it_answers_and_joins_when_it_is_back()
+    {
+        var leader = await LeadInSync();
+        _set[3].IsLeaving = true;
+        await ReplicaSet.Append(leader, "a");
+        await _set.UntilInSync(1, 2);
+        for (var i = 0; i < 20; i++) await ReplicaSet.Append(leader, "b");
+        await _set.Until(() => _set[3].Test.Log.LogEndOffset == 21);
+        Assert.Equal([1, 2], _set.State.Isr.Order());
+        _set[3].IsLeaving = false;
+        leader.NoteNodeUp(3);
+        await _set.UntilInSync(1, 2, 3);
+    }
+
+    [Fact]
+    public async Task Followers_that_are_about_to_stop_leave_as_many_in_sync_as_appends_need()
+    {
+        var leader = await LeadInSync();
+        _set[2].IsLeaving = _set[3].IsLeaving = true;
+        await ReplicaSet.Append(leader, "a");
+        await _set.Until(() => _set.State.Isr.Count == 2);
+        for (var i = 0; i < 20; i++) await ReplicaSet.Append(leader, "b");
+        Assert.Equal(2, _set.State.Isr.Count);
+    }
+
+    [Fact]
+    public async Task A_leader_hands_over_to_a_follower_that_stays_or_if_all_go_to_one_of_those()
+    {
+        using var set = new ReplicaSet(minInsyncReplicas: 3);
+        var leader = set.Lead(1, [1]);
+        await set.UntilInSync(1, 2, 3);
+        set[2].IsLeaving = true;
+        await ReplicaSet.Append(leader, "a");
+        Assert.Equal([1, 2, 3], set.State.Isr);
+        Assert.Equal(3, await leader.ResignAsync(null, ReplicaSet.Patience));
+        leader.Resume();
+        set[3].IsLeaving = true;
+        await ReplicaSet.Append(leader, "b");
+        Assert.Equal(2, await leader.ResignAsync(null, ReplicaSet.Patience));
+    }
+
     private async Task<PartitionLeader> LeadInSync()
     {
         var leader = _set.Lead(1, [1]);
