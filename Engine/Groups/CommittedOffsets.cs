@@ -104,8 +104,10 @@ internal sealed class CommittedOffsets(
 
         var member = membership.Identify(commit.MemberId, commit.InstanceId);
         if (commit.MemberEpoch == member.Current.Epoch && !member.IsAway) return member;
-        // The epoch rose, but the member may not have heard of it yet. What it owned before and still owns it may commit.
+        // The epoch rose, but the member may not have heard of it yet. What it owned before and still owns it may commit; not what it
+        // gave up and was given again, of which it has read the committed offset by now.
         if (commit.MemberEpoch == member.Current.PreviousEpoch && commit.MemberEpoch > 0 && !member.IsAway
+            && member.KnownEpoch != member.Current.Epoch
             && commit.Offsets.All(offset => IsHeldBy(member, offset.Key)))
         {
             return member;
@@ -145,9 +147,12 @@ internal sealed class CommittedOffsets(
         return holder is null || member is null || holder == member.Id ? ErrorCode.None : ErrorCode.IllegalGeneration;
     }
 
-    private bool IsHeldBy(GroupMember member, TopicPartition partition) =>
-        partition.Topic is not null && subscriptions.Topics.Find(partition.Topic) is { } topic
-        && group.HolderOf(new TopicIdPartition(topic.Id, partition.Partition)) == member.Id;
+    private bool IsHeldBy(GroupMember member, TopicPartition partition)
+    {
+        if (partition.Topic is null || subscriptions.Topics.Find(partition.Topic) is not { } topic) return false;
+        var id = new TopicIdPartition(topic.Id, partition.Partition);
+        return group.HolderOf(id) == member.Id && member.Reported?.Contains(id) != false;
+    }
 
     private bool IsSubscribed(string topic) =>
         classic.Subscribes(topic) || group.Members.Any(member => subscriptions.Subscribes(member.Metadata!, topic));

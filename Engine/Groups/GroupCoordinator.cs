@@ -108,11 +108,18 @@ public sealed partial class GroupCoordinator
         if (heartbeat.MemberEpoch < 0) return Leave(heartbeat, change);
 
         if (_group.Find(heartbeat.MemberId) is { } known && IsOutOfDate(known, heartbeat))
-            return Answer(known.Id, known.Current.Epoch, null, change);
+        {
+            // Of its last one it may hear this answer in place of the first, which had its assignment.
+            var isLast = heartbeat.Sequence == known.LastSequence;
+            return Answer(known.Id, known.Current.Epoch, isLast ? Tell(known) : null, change);
+        }
 
         var owned = ResolveOwned(heartbeat);
         var member = _membership.FindOrJoin(heartbeat, owned, change);
+        // The first that this coordinator hears of a member may be a late copy, sent to the one before it.
+        if (heartbeat.Sequence > 0 && member.LastSequence == 0) owned = null;
         member.LastSequence = heartbeat.Sequence;
+        member.KnownEpoch = heartbeat.MemberEpoch;
         member.Reported = heartbeat.MemberEpoch == 0 ? PartitionSet.Empty : owned ?? member.Reported;
 
         var metadata = _membership.Describe(heartbeat, member.Metadata);
@@ -273,7 +280,8 @@ public sealed partial class GroupCoordinator
         var reconciliation = new Reconciliation(
             member.Target, _group.TargetEpoch, partition => _group.HolderOf(partition) is { } holder && holder != member.Id);
         var before = member.Current;
-        var next = reconciliation.Step(before, givenUp, member.Told);
+        // One that took its instance over, and did not come to its first epoch before the coordinator failed, has not been told anything.
+        var next = reconciliation.Step(before, givenUp, before.Epoch == 0 ? PartitionSet.Empty : member.Told);
         if (next.Epoch == before.Epoch && next.PreviousEpoch == before.PreviousEpoch && next.State == before.State
             && next.Assigned.Equals(before.Assigned) && next.PendingRevocation.Equals(before.PendingRevocation))
         {
@@ -294,10 +302,15 @@ public sealed partial class GroupCoordinator
         var isFull = heartbeat.MemberEpoch == 0
             || (heartbeat.RebalanceTimeoutMs != -1 && heartbeat.OwnedPartitions is not null
                 && (heartbeat.SubscribedTopics is not null || heartbeat.SubscribedPattern is not null));
-        var knows = assigned.Equals(member.Told) && (member.Reported is null || assigned.Equals(member.Reported));
-        if (!isFull && knows) return null;
-        member.Told = assigned;
-        return Names(assigned);
+        var knows = assigned.Equals(member.Told)
+            && (member.Reported is { } reported ? assigned.Equals(reported) : member.Current.State != MemberState.UnrevokedPartitions);
+        return !isFull && knows ? null : Tell(member);
+    }
+
+    private List<TopicPartition> Tell(GroupMember member)
+    {
+        member.Told = member.Current.Assigned;
+        return Names(member.Told);
     }
 
     private static bool IsOutOfDate(GroupMember member, GroupHeartbeat heartbeat) =>

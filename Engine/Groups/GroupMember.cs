@@ -26,6 +26,9 @@ internal sealed class GroupMember(string id)
     /// <summary>The sequence number of its last heartbeat; 0 when none is known.</summary>
     public long LastSequence { get; set; }
 
+    /// <summary>The epoch that it last came with: it has heard of that.</summary>
+    public int KnownEpoch { get; set; }
+
     /// <summary>What it last said it owns; null when it said nothing to this coordinator.</summary>
     public PartitionSet? Reported { get; set; }
 

@@ -22,14 +22,15 @@ public sealed class GroupTopics
     public GroupTopics(long version, IEnumerable<GroupTopic> topics)
     {
         Version = version;
-        _byName = topics.ToFrozenDictionary(topic => topic.Name, StringComparer.Ordinal);
+        All = [.. topics.OrderBy(static topic => topic.Name, StringComparer.Ordinal)];
+        _byName = All.ToFrozenDictionary(static topic => topic.Name, StringComparer.Ordinal);
     }
 
     /// <summary>The list's version.</summary>
     public long Version { get; }
 
-    /// <summary>All topics, in no order.</summary>
-    public IReadOnlyList<GroupTopic> All => _byName.Values;
+    /// <summary>All topics, in the order of their names.</summary>
+    public IReadOnlyList<GroupTopic> All { get; }
 
     /// <summary>The topic of that name; null when there is none.</summary>
     public GroupTopic? Find(string name) => _byName.GetValueOrDefault(name);

@@ -10,12 +10,18 @@ namespace OrleansLog.Tests.Engine.Groups;
 internal sealed class GroupBench
 {
     private readonly List<GroupTopic> _topics = [];
+    private readonly Random _ids;
     private long _version;
 
-    public GroupBench(GroupOptions? options = null, params (string Name, int Partitions)[] topics)
+    public GroupBench(GroupOptions? options = null, params (string Name, int Partitions)[] topics) : this(options, seed: 0, topics)
     {
+    }
+
+    public GroupBench(GroupOptions? options, int seed, params (string Name, int Partitions)[] topics)
+    {
+        _ids = new Random(seed);
         Options = options ?? new GroupOptions();
-        foreach (var (name, partitions) in topics) _topics.Add(new GroupTopic(Guid.NewGuid(), name, partitions));
+        foreach (var (name, partitions) in topics) _topics.Add(new GroupTopic(NewId(), name, partitions));
         Coordinator = new GroupCoordinator(GroupId, Options, Time);
         PublishTopics();
     }
@@ -58,7 +64,7 @@ internal sealed class GroupBench
     public void Create(string topic, int partitions)
     {
         _topics.RemoveAll(existing => existing.Name == topic);
-        _topics.Add(new GroupTopic(Guid.NewGuid(), topic, partitions));
+        _topics.Add(new GroupTopic(NewId(), topic, partitions));
         PublishTopics();
     }
 
@@ -76,6 +82,13 @@ internal sealed class GroupBench
     }
 
     public void PublishTopics() => Keep(Coordinator.UpdateTopics(new GroupTopics(++_version, _topics)));
+
+    private Guid NewId()
+    {
+        var id = new byte[16];
+        _ids.NextBytes(id);
+        return new Guid(id);
+    }
 
     /// <summary>Another coordinator takes office, knowing what is in the log only.</summary>
     public void Restart(bool compacted = false)

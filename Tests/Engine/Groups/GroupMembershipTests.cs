@@ -168,6 +168,40 @@ public sealed class GroupMembershipTests
     }
 
     [Fact]
+    public void A_late_copy_of_a_heartbeat_gives_nothing_up_to_the_next_coordinator_either()
+    {
+        GroupHeartbeat Beat(long sequence, int epoch, IReadOnlyList<TopicPartition>? owned) =>
+            new("a", epoch) { Sequence = sequence, OwnedPartitions = owned };
+        var a = _bench.Heartbeat(new GroupHeartbeat("a", 0) { Sequence = 1, SubscribedTopics = ["logs"] });
+        _bench.Heartbeat(Beat(3, a.MemberEpoch, a.Assignment));
+        var b = _bench.Join("b", "logs");
+        var kept = _bench.Heartbeat(Beat(4, a.MemberEpoch, null)).Assignment!;
+        _bench.Restart();
+
+        _bench.Heartbeat(Beat(2, a.MemberEpoch, kept));
+        Assert.Empty(_bench.Beat("b", b.MemberEpoch, []).Assignment!);
+
+        Assert.Equal(kept, _bench.Heartbeat(Beat(5, a.MemberEpoch, null)).Assignment);
+        _bench.Heartbeat(Beat(6, a.MemberEpoch, kept));
+        Assert.Equal(2, _bench.Beat("b", b.MemberEpoch, []).Assignment!.Count);
+    }
+
+    [Fact]
+    public void The_answer_to_a_copy_of_the_last_heartbeat_serves_as_well_as_the_first()
+    {
+        var a = _bench.Heartbeat(new GroupHeartbeat("a", 0) { Sequence = 1, SubscribedTopics = ["logs"] });
+        _bench.Restart();
+        var beat = new GroupHeartbeat("a", a.MemberEpoch) { Sequence = 2 };
+        var first = _bench.Heartbeat(beat);
+        Assert.Equal(a.Assignment, first.Assignment);
+
+        var second = _bench.Heartbeat(beat);
+
+        Assert.Equal(first.MemberEpoch, second.MemberEpoch);
+        Assert.Equal(first.Assignment, second.Assignment);
+    }
+
+    [Fact]
     public void A_late_copy_of_the_join_gives_nothing_up()
     {
         var a = _bench.Join("a", "logs");

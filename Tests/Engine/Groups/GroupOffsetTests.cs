@@ -53,6 +53,35 @@ public sealed class GroupOffsetTests
     }
 
     [Fact]
+    public void Once_a_member_came_with_its_new_epoch_it_commits_with_no_other()
+    {
+        var a = _bench.Join("a", "logs");
+        _bench.Join("b", "logs");
+        var kept = _bench.Beat("a", a.MemberEpoch, a.Assignment).Assignment!;
+        var risen = _bench.Beat("a", a.MemberEpoch, kept);
+        _bench.Beat("a", risen.MemberEpoch, kept);
+
+        Assert.Equal(ErrorCode.StaleMemberEpoch, ErrorOf(() => _bench.Commit("a", a.MemberEpoch, (kept[0], 5))));
+        Assert.Equal([ErrorCode.None], _bench.Commit("a", risen.MemberEpoch, (kept[0], 5)));
+    }
+
+    [Fact]
+    public void What_a_member_gave_up_and_was_given_again_it_commits_with_its_new_epoch_only()
+    {
+        var a = _bench.Join("a", "logs");
+        _bench.Join("b", "logs");
+        var kept = _bench.Beat("a", a.MemberEpoch, a.Assignment).Assignment!;
+        _bench.Leave("b");
+        var again = _bench.Beat("a", a.MemberEpoch, kept);
+        Assert.Equal(a.Assignment, again.Assignment);
+        var returned = a.Assignment!.Except(kept).First();
+
+        Assert.Equal(ErrorCode.StaleMemberEpoch, ErrorOf(() => _bench.Commit("a", a.MemberEpoch, (returned, 5))));
+        Assert.Equal([ErrorCode.None], _bench.Commit("a", a.MemberEpoch, (kept[0], 5)));
+        Assert.Equal([ErrorCode.None], _bench.Commit("a", again.MemberEpoch, (returned, 5)));
+    }
+
+    [Fact]
     public void From_outside_only_an_empty_group_takes_offsets()
     {
         Assert.Equal([ErrorCode.None], _bench.Commit("", -1, (Logs0, 3)));

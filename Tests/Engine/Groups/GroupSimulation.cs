@@ -24,7 +24,7 @@ internal sealed class GroupSimulation
     public GroupSimulation(int seed)
     {
         Random = new Random(seed);
-        _bench = new GroupBench(new GroupOptions { SessionTimeout = TimeSpan.FromSeconds(15) }, ("t.0", 5), ("t.1", 3));
+        _bench = new GroupBench(new GroupOptions { SessionTimeout = TimeSpan.FromSeconds(15) }, seed, ("t.0", 5), ("t.1", 3));
         _assignor = new[] { null, "sticky", "range", "roundrobin" }[Random.Next(4)];
     }
 

@@ -8,7 +8,7 @@ public sealed class GroupSimulationTests
     public void Through_any_storm_a_partition_has_one_owner_and_its_offset_never_goes_back()
     {
         var seen = new Dictionary<string, int>();
-        for (var seed = 0; seed < 30; seed++)
+        for (var seed = 0; seed < 60; seed++)
         {
             var simulation = new GroupSimulation(seed);
             try

@@ -104,6 +104,8 @@ internal sealed class SimulatedMember(GroupSimulation world, string id, string? 
     private void Adopt(HashSet<TopicPartition> assignment)
     {
         _assignment = assignment;
+        // It says so when it owns that already.
+        _ownedChanged |= assignment.SetEquals(_positions.Keys);
         foreach (var added in assignment.Except(_positions.Keys).ToList())
         {
             _positions.Add(added, world.Committed(added));

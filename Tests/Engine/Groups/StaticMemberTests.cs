@@ -1,4 +1,5 @@
 using OrleansLog.Engine.Groups;
+using OrleansLog.Engine.Groups.Log;
 using OrleansLog.Records;
 using Xunit;
 
@@ -89,6 +90,25 @@ public sealed class StaticMemberTests
 
         Assert.Equal(2, _bench.Beat("b", b.MemberEpoch, []).Assignment!.Count);
         Assert.Equal(2, _bench.JoinAs("i", "a2", "logs").Assignment!.Count);
+    }
+
+    [Fact]
+    public void A_take_over_of_which_the_log_has_a_part_is_completed_by_the_next_coordinator()
+    {
+        _bench.JoinAs("i", "a1", "logs");
+        GoAway("a1", "i");
+        var b = _bench.Join("b", "logs");
+        var cut = _bench.Coordinator.Heartbeat(
+            new GroupHeartbeat("a2", 0) { InstanceId = "i", SubscribedTopics = ["logs"], RebalanceTimeoutMs = 60_000 });
+        var kept = cut.Records.TakeWhile(static record => record is not CurrentAssignmentRecord { MemberId: "a2", Value.Epoch: > 0 });
+        _bench.Keep(new GroupResult<GroupHeartbeatResult>(cut.Response, [.. kept]));
+        _bench.Restart();
+
+        var a = _bench.JoinAs("i", "a2", "logs");
+
+        Assert.True(a.MemberEpoch > 0, $"It was answered epoch {a.MemberEpoch}.");
+        Assert.Equal(2, a.Assignment!.Count);
+        Assert.Equal(2, _bench.Beat("b", b.MemberEpoch, []).Assignment!.Count);
     }
 
     [Fact]
