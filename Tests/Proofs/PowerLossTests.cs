@@ -19,7 +19,7 @@ public sealed class PowerLossTests(ITestOutputHelper output)
     {
         var (losses, seed) = (ProofSettings.PowerLosses, ProofSettings.Seed);
         var random = new Random(seed);
-        var node = new SimulatedNode(new FaultyFileSystem(seed));
+        var node = new SimulatedNode(new FaultyFileSystem(seed) { HistoryLength = 3_000 });
         var struckWhileOpening = 0;
         for (var loss = 1; loss <= losses; loss++)
         {

@@ -32,8 +32,9 @@ internal sealed class SimulatedNode(FaultyFileSystem files)
 
     public FaultyFileSystem Files => files;
 
-    /// <summary>What the logs have said lately, recoveries above all, and the files that there are.</summary>
+    /// <summary>What happened to the files lately, what the logs have said, recoveries above all, and the files that there are.</summary>
     public string Report => string.Join(Environment.NewLine, [
+        .. files.History,
         .. _said.Messages,
         .. files.HasCrashed ? [] : files.ListDirectories("/data").SelectMany(files.ListFiles).Order(StringComparer.Ordinal)
             .Select(path => $"{path}: {files.ReadAllBytes(path).Length} bytes")]);
@@ -115,6 +116,7 @@ internal sealed class SimulatedNode(FaultyFileSystem files)
         // Small segments, so that power fails while one is being closed and the next begun, too.
         var config = LogConfig.Default with { SegmentBytes = 16 * 1024 };
         var log = await logs.OpenLogAsync(partition, Guid.Empty, config, CancellationToken.None);
+        files.Note($"opened {partition}, which ends at {log.LogEndOffset}: {log.Recovery}");
         return new PartitionLeader(log, PartitionState.Single(NodeId, _epoch), NodeId, TimeProvider.System);
     }
 
@@ -146,6 +148,7 @@ internal sealed class SimulatedNode(FaultyFileSystem files)
             {
                 var batch = builder.Build().ToArray();
                 var outcome = await leader.AppendAsync(batch, -1, Limit);
+                files.Note($"acknowledged {leader.Log.Partition}@{outcome.BaseOffsets[0]}, {count} records");
                 for (var i = 0; i < count; i++) book.Acknowledge(outcome.BaseOffsets[0] + i, first + i);
             }
             catch (Exception e) when (IsTheCrash(e))

@@ -186,7 +186,7 @@ public sealed partial class FaultyFileSystem
                 CheckWritable();
                 try
                 {
-                    owner.Enter(FileOperation.Write, path);
+                    owner.Enter(FileOperation.Write, path, position, buffer.Length);
                 }
                 catch (IOException)
                 {
@@ -205,7 +205,7 @@ public sealed partial class FaultyFileSystem
             lock (owner._gate)
             {
                 Check();
-                owner.Enter(FileOperation.Flush, path);
+                owner.Enter(FileOperation.Flush, path, length: file.Length);
                 file.Flush();
                 owner.FlushCount++;
             }
@@ -216,7 +216,7 @@ public sealed partial class FaultyFileSystem
             lock (owner._gate)
             {
                 CheckWritable();
-                owner.Enter(FileOperation.SetLength, path);
+                owner.Enter(FileOperation.SetLength, path, length: length);
                 file.SetLength(length);
             }
         }

@@ -43,6 +43,7 @@ public sealed partial class FaultyFileSystem(int seed = 0) : IFileSystem
     private readonly Lock _gate = new();
     private readonly MemoryDirectory _root = new();
     private readonly List<(Func<FileOperation, string, bool> Matches, Func<Exception> Make, bool Once)> _faults = [];
+    private readonly Queue<string> _history = new();
     private Random _random = new(seed);
     private int _generation;
     private bool _crashed;
@@ -65,6 +66,24 @@ public sealed partial class FaultyFileSystem(int seed = 0) : IFileSystem
 
     /// <summary>Whether <see cref="CrashAtOperation"/> has struck.</summary>
     public bool HasCrashed => _crashed;
+
+    /// <summary>How many of the last changing operations are kept for <see cref="History"/>.</summary>
+    public int HistoryLength { get; init; }
+
+    /// <summary>The last changing operations and what was noted between them, the oldest first.</summary>
+    public IReadOnlyList<string> History
+    {
+        get
+        {
+            lock (_gate) return [.. _history];
+        }
+    }
+
+    /// <summary>Puts something else that happened into the history.</summary>
+    public void Note(string what)
+    {
+        lock (_gate) Remember(what);
+    }
 
     public static IOException DiskFull() => new("No space left on device (simulated)", 28);
 
@@ -97,6 +116,7 @@ public sealed partial class FaultyFileSystem(int seed = 0) : IFileSystem
         {
             if (seed is { } value) _random = new Random(value);
             _generation++;
+            Remember($"crash: {kind}");
             _crashed = false;
             CrashAtOperation = null;
             _root.Crash(kind, _random);
@@ -233,10 +253,18 @@ public sealed partial class FaultyFileSystem(int seed = 0) : IFileSystem
         }
     }
 
-    private void Enter(FileOperation operation, string path)
+    private void Remember(string what)
+    {
+        if (HistoryLength == 0) return;
+        _history.Enqueue($"{OperationCount} (thread {Environment.CurrentManagedThreadId}) {what}");
+        if (_history.Count > HistoryLength) _history.Dequeue();
+    }
+
+    private void Enter(FileOperation operation, string path, long position = -1, long length = -1)
     {
         CheckAlive();
         OperationCount++;
+        if (HistoryLength > 0) Remember($"{operation} {path} {(position < 0 ? "" : $"at {position}")} {(length < 0 ? "" : $"{length} bytes")}");
         if (OperationCount == CrashAtOperation) _crashed = true;
         CheckAlive();
         OnOperation?.Invoke(operation, path);
