@@ -27,7 +27,7 @@ internal static class ClusterBenchmark
 
     public static Task LatencyAsync(Report report, string directory, string? postgres) => RunAsync(
         report, $"acknowledged latency, acks=all, idempotent, 100 B at {LatencyRecordsPerSecond}/s, linger 0, fsync", directory, postgres,
-        (client, _) => LatencyAsync(report, client, directory));
+        (client, silos) => LatencyAsync(report, client, silos, directory));
 
     private static async Task RunAsync(
         Report report, string title, string directory, string? postgres, Func<OrleansLogClient, SiloProcess[], Task> measureAsync)
@@ -85,7 +85,7 @@ internal static class ClusterBenchmark
         report.Tell("  CPU of the client", tripled.ClientCpu / megabytes * 1000, "s/GB");
     }
 
-    private static async Task LatencyAsync(Report report, OrleansLogClient client, string directory)
+    private static async Task LatencyAsync(Report report, OrleansLogClient client, SiloProcess[] silos, string directory)
     {
         foreach (var replicas in new[] { 1, 3 })
         {
@@ -93,12 +93,17 @@ internal static class ClusterBenchmark
             var pause = TimeSpan.FromSeconds(1.0 / LatencyRecordsPerSecond);
             RawDisk.Settle();
             var raw = RawDisk.SyncedWriteSeconds(directory, new byte[170], 3000, pause, files: replicas);
+            var (siloCpu, clientCpu, watch) = (silos.Sum(silo => silo.CpuSeconds), ClientCpuSeconds(), Stopwatch.StartNew());
             var seconds = await MeasureLatencyAsync(client, topic);
+            siloCpu = (silos.Sum(silo => silo.CpuSeconds) - siloCpu) / watch.Elapsed.TotalSeconds;
+            clientCpu = (ClientCpuSeconds() - clientCpu) / watch.Elapsed.TotalSeconds;
             var what = $"replication factor {replicas} (baseline: as many files at once, write + fdatasync at this rate)";
             report.Figure(what + ", p50", Samples.Median(seconds) * 1e6, "µs", 1000, Samples.Median(raw) * 1e6, atMost: true);
             report.Figure("  p99", Samples.Percentile(seconds, 0.99) * 1e6, "µs", 4000, Samples.Percentile(raw, 0.99) * 1e6, atMost: true);
             foreach (var fraction in new[] { 0.9, 0.999 })
                 report.Tell($"  p{fraction * 100:0.#}", Samples.Percentile(seconds, fraction) * 1e6, "µs");
+            report.Tell("  CPU of the three silos", siloCpu * 1000, "ms/s");
+            report.Tell("  CPU of the client", clientCpu * 1000, "ms/s");
         }
     }
 

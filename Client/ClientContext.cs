@@ -10,7 +10,8 @@ internal sealed record ClientContext(
     IServiceProvider? Services,
     ILoggerFactory Loggers,
     TimeProvider Time,
-    ConnectionMonitor Connection)
+    ConnectionMonitor Connection,
+    DirectNodes? Direct = null)
 {
     /// <summary>Makes a call and waits for its answer as long as there is a connection that it can come by.</summary>
     /// <exception cref="OrleansLogException">NetworkException: the connection broke; the call may have been carried out.</exception>

@@ -22,14 +22,15 @@ public sealed class OrleansLogClient : IAsyncDisposable
         ILoggerFactory? loggers = null,
         TimeProvider? time = null,
         IAsyncDisposable? connection = null,
-        ConnectionMonitor? connectionMonitor = null)
+        ConnectionMonitor? connectionMonitor = null,
+        DirectNodes? direct = null)
     {
         ArgumentNullException.ThrowIfNull(grains);
         ArgumentNullException.ThrowIfNull(options);
         options.Validate();
         _context = new ClientContext(
             grains, options, services, loggers ?? NullLoggerFactory.Instance, time ?? TimeProvider.System,
-            connectionMonitor ?? new ConnectionMonitor());
+            connectionMonitor ?? new ConnectionMonitor(), direct);
         _connection = connection;
         Admin = new AdminClient(_context);
     }

@@ -30,6 +30,13 @@ public sealed class OrleansLogClientOptions
     public string ClientId { get; set; } = "orleanslog";
 
     /// <summary>
+    /// Whether producers of <see cref="OrleansLogClient.ConnectAsync"/> send records by connections of their own to the gateways' ports,
+    /// straight to the node that leads, where that is possible; otherwise by messages of Orleans, which takes longer. To be turned off where
+    /// Orleans' connections are encrypted by middleware: these are not. Default: true.
+    /// </summary>
+    public bool DirectConnections { get; set; } = true;
+
+    /// <summary>
     /// Sets up the log of a client made by <see cref="OrleansLogClient.ConnectAsync"/>; null, the default, for none.
     /// </summary>
     public Action<ILoggingBuilder>? Logging { get; set; }

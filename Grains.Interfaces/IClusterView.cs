@@ -41,7 +41,10 @@ public interface IClusterView
     /// being made.</exception>
     Task<int> FindCoordinatorAsync(string groupId);
 
-    /// <summary>The topics there are now.</summary>
+    /// <summary>
+    /// The topics there are now; or, while the catalog is not to be reached, those that this node has heard of.
+    /// </summary>
+    /// <exception cref="OrleansLogException">RequestTimedOut: it was not reached for 10 s, and this node has heard of none.</exception>
     Task<TopicIndex> GetTopicsAsync();
 
     /// <summary>The partitions of a topic: replicas, who leads, in which epoch, who is in sync.</summary>

@@ -24,6 +24,10 @@ public interface IReplicaGrain : IGrainWithStringKey
     [AlwaysInterleave, Alias("Replicate")]
     Task<ReplicaPushResponse> Replicate(ReplicaPush push);
 
+    /// <summary>Tells that the replica is in use, where pushes come to it without this grain.</summary>
+    [AlwaysInterleave, Alias("Touch")]
+    Task Touch();
+
     /// <summary>Takes over a changed topic configuration; called by the partition's leader.</summary>
     [AlwaysInterleave, Alias("ApplyConfig")]
     Task ApplyConfig(TopicDescription topic);

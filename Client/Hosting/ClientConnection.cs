@@ -21,6 +21,7 @@ internal sealed class ClientConnection : IAsyncDisposable
     private readonly ServiceProvider _services;
     private readonly IHostedService[] _hosted;
     private ClusterWatch? _watch;
+    private DirectNodes? _direct;
     private int _disposed;
 
     private ClientConnection(ServiceProvider services)
@@ -38,7 +39,8 @@ internal sealed class ClientConnection : IAsyncDisposable
         try
         {
             foreach (var service in connection._hosted) await service.StartAsync(deadline.Token).ConfigureAwait(false);
-            connection._watch = Watch(connection._services);
+            var direct = options.DirectConnections ? connection._direct = Direct(connection._services, options) : null;
+            connection._watch = Watch(connection._services, direct);
             return new OrleansLogClient(
                 connection._services.GetRequiredService<IClusterClient>(),
                 options,
@@ -46,7 +48,8 @@ internal sealed class ClientConnection : IAsyncDisposable
                 connection._services.GetService<ILoggerFactory>(),
                 connection._services.GetService<TimeProvider>(),
                 connection,
-                connection._services.GetRequiredService<ConnectionMonitor>());
+                connection._services.GetRequiredService<ConnectionMonitor>(),
+                direct);
         }
         catch (Exception exception)
         {
@@ -60,6 +63,7 @@ internal sealed class ClientConnection : IAsyncDisposable
     {
         if (Interlocked.Exchange(ref _disposed, 1) != 0) return;
         if (_watch is not null) await _watch.DisposeAsync().ConfigureAwait(false);
+        _direct?.Dispose();
         using var patience = new CancellationTokenSource(TimeSpan.FromSeconds(5));
         foreach (var service in _hosted.AsEnumerable().Reverse())
         {
@@ -76,12 +80,16 @@ internal sealed class ClientConnection : IAsyncDisposable
         await _services.DisposeAsync().ConfigureAwait(false);
     }
 
-    private static ClusterWatch Watch(ServiceProvider services) => new(
+    private static DirectNodes Direct(ServiceProvider services, OrleansLogClientOptions options) => new(
+        options, services.GetService<TimeProvider>() ?? TimeProvider.System, services.GetRequiredService<ILoggerFactory>());
+
+    private static ClusterWatch Watch(ServiceProvider services, DirectNodes? direct) => new(
         services.GetRequiredService<IClusterClient>(),
         services.GetRequiredService<ConnectionMonitor>(),
         services.GetRequiredService<WatchedGateways>(),
         services.GetService<TimeProvider>() ?? TimeProvider.System,
-        services.GetRequiredService<ILoggerFactory>());
+        services.GetRequiredService<ILoggerFactory>(),
+        direct);
 
     private static ServiceProvider Build(
         OrleansLogClientOptions options, IPEndPoint[] endpoints, CancellationToken deadline)

@@ -23,6 +23,7 @@ internal sealed class ClusterWatch : IAsyncDisposable
     private readonly IGrainFactory _grains;
     private readonly ConnectionMonitor _connection;
     private readonly WatchedGateways? _gateways;
+    private readonly DirectNodes? _direct;
     private readonly TimeProvider _time;
     private readonly ILogger _log;
     private readonly CancellationTokenSource _stopping = new();
@@ -31,11 +32,13 @@ internal sealed class ClusterWatch : IAsyncDisposable
     private RunningNodes? _known;
 
     public ClusterWatch(
-        IGrainFactory grains, ConnectionMonitor connection, WatchedGateways? gateways, TimeProvider time, ILoggerFactory loggers)
+        IGrainFactory grains, ConnectionMonitor connection, WatchedGateways? gateways, TimeProvider time, ILoggerFactory loggers,
+        DirectNodes? direct = null)
     {
         _grains = grains;
         _connection = connection;
         _gateways = gateways;
+        _direct = direct;
         _time = time;
         _log = loggers.CreateLogger("OrleansLog.Client.ClusterWatch");
         _loops = Task.WhenAll(Enumerable.Range(0, Questions).Select(key => BackgroundTask.Run(() => RunAsync(key))));
@@ -83,6 +86,7 @@ internal sealed class ClusterWatch : IAsyncDisposable
             added = [.. now.Gateways.Except(_known?.Gateways ?? [])];
             Volatile.Write(ref _known, now);
             _gateways?.Update(now.Gateways);
+            _direct?.Update(now);
         }
 
         if (added.Length > 0) _ = ConnectAsync(now.Gateways.Count); // cannot fail

@@ -22,6 +22,8 @@ internal sealed class PartitionSender
     private readonly IPartitionGrain _leader;
     private readonly Task _loop;
     private long _producerId = -1;
+    // Where it is led, as its last answer said; -1 when that is not known.
+    private int _leaderNode = -1;
     private short _epoch;
     private int _nextSequence;
     // Why the last attempt of any batch failed, so that a batch that waits for its turn until its time is over can say so.
@@ -140,7 +142,8 @@ internal sealed class PartitionSender
             // The leader gives up a little earlier, so that its word is heard.
             var leaderPatienceMs = (int)Math.Max(1, patience.TotalMilliseconds * 0.9);
             var request = new ProduceRequest(RecordBytes.Borrow(batch.Bytes), (short)Settings.Acks, leaderPatienceMs);
-            var response = await _core.Context.AnswerTo(() => _leader.Produce(request)).WaitAsync(patience, Time).ConfigureAwait(false);
+            var response = await _core.Context.AnswerTo(() => ProduceAsync(request)).WaitAsync(patience, Time).ConfigureAwait(false);
+            Volatile.Write(ref _leaderNode, response.LeaderNode);
             var offset = response.BaseOffsets.Length > 0 ? response.BaseOffsets[0] : -1;
             Volatile.Write(ref _lastFailure, null);
             Volatile.Write(ref _lastRefusal, null);
@@ -154,9 +157,20 @@ internal sealed class PartitionSender
         }
     }
 
+    // Straight to the node that leads, or, where that is not known or not to be reached, to the partition's grain, which is found wherever
+    // it is.
+    private Task<ProduceResponse> ProduceAsync(ProduceRequest request)
+    {
+        var node = Volatile.Read(ref _leaderNode);
+        return node >= 0 && _core.Context.Direct?.Find(node) is { } direct
+            ? direct.ProduceAsync(Queue.Partition, request)
+            : _leader.Produce(request);
+    }
+
     private async Task JudgeAsync(ProducerBatch batch, long started, Exception exception)
     {
         NoteFailure(exception);
+        Volatile.Write(ref _leaderNode, -1);
         var error = (exception as OrleansLogException)?.Error;
         if (error == ErrorCode.DuplicateSequenceNumber)
         {

@@ -11,6 +11,8 @@ namespace OrleansLog.Engine.Replication;
 /// </summary>
 internal sealed class FollowerPush : IDisposable
 {
+    private const int MaxBytesSentHere = 32 * 1024;
+
     private readonly PartitionLeader _leader;
     private readonly FollowerProgress _progress;
     private readonly ReplicationContext _context;
@@ -19,6 +21,9 @@ internal sealed class FollowerPush : IDisposable
     private readonly ILogger _logger;
     private readonly WakeSignal _work = new();
     private readonly WakeSignal _retry = new();
+
+    // Held by whoever sends: the loop, or an appender while the loop sleeps. So requests leave in the order of their offsets.
+    private readonly Lock _sending = new();
     private readonly ITimer _highWatermarkTimer;
     private readonly CancellationTokenSource _stopping = new();
     private Task _loop = Task.CompletedTask;
@@ -52,8 +57,14 @@ internal sealed class FollowerPush : IDisposable
 
     public void Start() => _loop = Continuations.Run(RunAsync);
 
-    /// <summary>There is something to send.</summary>
-    public void Wake() => _work.Set();
+    /// <summary>
+    /// There is something to send: so many bytes have been appended. A few are sent on the caller's thread while the loop sleeps, since
+    /// waking another takes longer than that.
+    /// </summary>
+    public void Wake(int appendedBytes)
+    {
+        if (appendedBytes > MaxBytesSentHere || !TrySendHere()) _work.Set();
+    }
 
     /// <summary>The high watermark rose: the follower hears of it with the next records, or soon.</summary>
     public void NoteHighWatermark()
@@ -175,27 +186,78 @@ internal sealed class FollowerPush : IDisposable
         while (!IsStopped)
         {
             if (session.Failure is { } failure) throw failure;
-            if (session.HasRoom(Options))
+            if (Log.Offline is not null) _leader.EndOffline();
+            var next = SendOrRest(session);
+            if (next is { } read)
             {
-                if (Log.Offline is not null) _leader.EndOffline();
+                await ThrottleAsync(session, read.Length).ConfigureAwait(Continuations.StayOnContext);
+                lock (_sending) Send(session, read);
+            }
+            else
+            {
+                await _work.WaitAsync().ConfigureAwait(Continuations.StayOnContext);
+                lock (_sending) session.IsResting = false;
+            }
+        }
+    }
+
+    // Sends until there is nothing to send or no room. Answers what has to wait for the throttle; null when the loop may rest.
+    private LogRead? SendOrRest(PushSession session)
+    {
+        lock (_sending)
+        {
+            session.IsResting = false;
+            while (session.HasRoom(Options))
+            {
                 if (session.NextOffset < Log.LogEndOffset && ReadNext(session) is { } read)
                 {
-                    await ThrottleAsync(session, read.Length).ConfigureAwait(Continuations.StayOnContext);
+                    if (IsThrottled) return read;
                     Send(session, read);
-                    continue;
                 }
-
-                if (_mustTell)
+                else if (_mustTell)
                 {
                     _mustTell = false;
                     if (session.ToldHighWatermark < _leader.HighWatermark) Send(session, LogRead.Empty(session.NextOffset));
-                    continue;
+                }
+                else
+                {
+                    break;
                 }
             }
 
-            await _work.WaitAsync().ConfigureAwait(Continuations.StayOnContext);
+            session.IsResting = true;
+            return null;
         }
     }
+
+    // Only while the loop rests: nobody else sends then, or waits to. Whatever is not simple is left to the loop.
+    private bool TrySendHere()
+    {
+        if (Volatile.Read(ref _session) is not { } session || !_sending.TryEnter()) return false;
+        try
+        {
+            if (!session.IsResting || session.Failure is not null || IsStopped || Log.Offline is not null || IsThrottled) return false;
+            // An answer that makes room wakes the loop.
+            while (session.HasRoom(Options) && session.NextOffset < Log.LogEndOffset)
+            {
+                if (ReadNext(session) is not { } read) return false;
+                Send(session, read);
+            }
+
+            return true;
+        }
+        catch (OrleansLogException failure)
+        {
+            session.Fail(failure);
+            return false;
+        }
+        finally
+        {
+            _sending.Exit();
+        }
+    }
+
+    private bool IsThrottled => _context is not { Throttle: null, ReassignmentThrottle: null } && !_leader.IsCounted(NodeId);
 
     private LogRead? ReadNext(PushSession session)
     {
@@ -217,7 +279,7 @@ internal sealed class FollowerPush : IDisposable
 
     private int NextRequestBytes()
     {
-        if (_context is { Throttle: null, ReassignmentThrottle: null } || _leader.IsCounted(NodeId)) return Options.MaxRequestBytes;
+        if (!IsThrottled) return Options.MaxRequestBytes;
         var slice = Math.Min(_context.Throttle?.SliceBytes ?? int.MaxValue, MoveThrottle?.SliceBytes ?? int.MaxValue);
         return Math.Min(Options.MaxRequestBytes, slice);
     }
@@ -226,7 +288,7 @@ internal sealed class FollowerPush : IDisposable
     private async ValueTask ThrottleAsync(PushSession session, int bytes)
     {
         var excess = session.Excess(bytes, _leader.AppendedBytes);
-        if (excess == 0 || _leader.IsCounted(NodeId)) return;
+        if (excess == 0) return;
         var wait = _context.Throttle?.Reserve(excess) ?? TimeSpan.Zero;
         if (MoveThrottle is { } moves && moves.Reserve(excess) is var longer && longer > wait) wait = longer;
         if (wait > TimeSpan.Zero)
@@ -267,7 +329,8 @@ internal sealed class FollowerPush : IDisposable
             if (call is null || call.IsCompleted) read.Dispose();
             else Forget(call);
             session.Answered(read.Length);
-            _work.Set();
+            // While all is sent, nobody has to look.
+            if (session.Failure is not null || _mustTell || session.NextOffset < Log.LogEndOffset) _work.Set();
         }
     }
 

@@ -19,29 +19,11 @@ public sealed partial class PartitionFollower
                 lock (_gate)
                 {
                     if (parked is not null) _parked.Remove(parked);
-                    if (Refusal(request, isBegun: false) is { } refusal) return refusal;
-                    var end = _log.LogEndOffset;
-                    // What it keeps is to count for the leader, who sends nothing more when nothing is missing.
-                    if (request.Alignment != ReplicaAlignment.None) heldFrom = Align(request);
-                    else if (request.Records.IsEmpty || request.BaseOffset < end)
+                    if (TakeInTurn(request, flushesNext: false, out heldFrom) is { } refusal) return refusal;
+                    if (heldFrom < 0)
                     {
-                        if (!IsHere(request, end)) return Answer(ReplicaResult.Mismatch, $"the log ends at {end}");
-                        heldFrom = request.Records.IsEmpty ? 0 : EndOf(request.Records);
-                        Follow(request);
-                    }
-                    else if (request.BaseOffset == end)
-                    {
-                        CheckRecords(request);
-                        heldFrom = _log.AppendAsFollower(request.Records).NextOffset;
-                        Follow(request);
-                        ReleaseParked(heldFrom);
-                    }
-                    else
-                    {
-                        if (parked is not null || _parked.Count >= _options.MaxParkedRequests)
-                            return Answer(ReplicaResult.Mismatch, $"the log ends at {end}, and nothing arrived for it");
+                        if (parked is not null || _parked.Count >= _options.MaxParkedRequests) return OutOfTurn();
                         _parked.Add(parked = new ParkedPush(request.BaseOffset));
-                        heldFrom = -1;
                     }
                 }
 
@@ -51,9 +33,83 @@ public sealed partial class PartitionFollower
         }
         catch (OrleansLogException failure)
         {
-            var isCorrupt = failure.Error == ErrorCode.CorruptMessage;
-            lock (_gate) return Answer(isCorrupt ? ReplicaResult.Corrupt : ReplicaResult.Unavailable, failure.Message);
+            return Failed(failure);
         }
+    }
+
+    /// <summary>
+    /// The same for requests that come one after the other, in their order, on a thread of their own: none is kept back, and with
+    /// <paramref name="flushesHere"/> the fsync is done by the caller's thread, if no other is about to. The records are not looked
+    /// at any more when this comes back. The result is there at once, or comes when an fsync of another thread is over.
+    /// </summary>
+    public ValueTask<ReplicateResponse> ReplicateInTurn(ReplicateRequest request, bool flushesHere)
+    {
+        ArgumentNullException.ThrowIfNull(request);
+        try
+        {
+            long heldFrom;
+            lock (_gate)
+            {
+                if (TakeInTurn(request, flushesHere, out heldFrom) is { } refusal) return new(refusal);
+                if (heldFrom < 0) return new(OutOfTurn());
+            }
+
+            if (heldFrom > 0 && (!flushesHere || !_log.TryFlushHere(heldFrom))) return new(HeldOrFailed(request, heldFrom));
+            lock (_gate) return new(Refusal(request, isBegun: true) ?? Answer(ReplicaResult.Ok));
+        }
+        catch (OrleansLogException failure)
+        {
+            return new(Failed(failure));
+        }
+    }
+
+    private async Task<ReplicateResponse> HeldOrFailed(ReplicateRequest request, long heldFrom)
+    {
+        try
+        {
+            return await WhenHeld(request, heldFrom, CancellationToken.None).ConfigureAwait(Continuations.StayOnContext);
+        }
+        catch (OrleansLogException failure)
+        {
+            return Failed(failure);
+        }
+    }
+
+    // Under the gate. Refuses, or does what the request asks for, and says from which offset on what it brought is held; -1 when
+    // requests before it are missing.
+    private ReplicateResponse? TakeInTurn(ReplicateRequest request, bool flushesNext, out long heldFrom)
+    {
+        heldFrom = -1;
+        if (Refusal(request, isBegun: false) is { } refusal) return refusal;
+        var end = _log.LogEndOffset;
+        // What it keeps is to count for the leader, who sends nothing more when nothing is missing.
+        if (request.Alignment != ReplicaAlignment.None)
+        {
+            heldFrom = Align(request);
+        }
+        else if (request.Records.IsEmpty || request.BaseOffset < end)
+        {
+            if (!IsHere(request, end)) return Answer(ReplicaResult.Mismatch, $"the log ends at {end}");
+            heldFrom = request.Records.IsEmpty ? 0 : EndOf(request.Records);
+            Follow(request);
+        }
+        else if (request.BaseOffset == end)
+        {
+            CheckRecords(request);
+            heldFrom = _log.AppendAsFollower(request.Records, flushesNext).NextOffset;
+            Follow(request);
+            ReleaseParked(heldFrom);
+        }
+
+        return null;
+    }
+
+    private ReplicateResponse OutOfTurn() => Answer(ReplicaResult.Mismatch, $"the log ends at {_log.LogEndOffset}, and nothing arrived for it");
+
+    private ReplicateResponse Failed(OrleansLogException failure)
+    {
+        var isCorrupt = failure.Error == ErrorCode.CorruptMessage;
+        lock (_gate) return Answer(isCorrupt ? ReplicaResult.Corrupt : ReplicaResult.Unavailable, failure.Message);
     }
 
     // Fsync runs while the leader's does, and while the next requests are appended.

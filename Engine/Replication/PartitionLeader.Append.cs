@@ -26,6 +26,8 @@ public sealed partial class PartitionLeader
     /// in this log, the caller does not listen.</param>
     /// <param name="timeout">How long to wait for the commit; it may still come about after that.</param>
     /// <param name="currentLeaderEpoch">The epoch that the caller believes in; -1 for none.</param>
+    /// <param name="flushesHere">Whether the caller's thread may wait for the disk: it makes the batches durable itself then, unless
+    /// another is about to.</param>
     /// <param name="cancellationToken">Heeded until the batches are appended, not after.</param>
     /// <exception cref="OrleansLogException">NotLeaderOrFollower, FencedLeaderEpoch, UnknownLeaderEpoch, InvalidRequiredAcks,
     /// NotEnoughReplicas, NotEnoughReplicasAfterAppend, OutOfOrderSequenceNumber, UnknownProducerId, RequestTimedOut,
@@ -36,6 +38,7 @@ public sealed partial class PartitionLeader
         short acks,
         TimeSpan timeout,
         int currentLeaderEpoch = -1,
+        bool flushesHere = false,
         CancellationToken cancellationToken = default)
     {
         var state = CheckLeads(currentLeaderEpoch);
@@ -45,8 +48,10 @@ public sealed partial class PartitionLeader
         LogAppendResult result;
         try
         {
-            var parked = AppendOrPark(batches, out result);
-            if (parked is not null) result = await WaitForTurn(parked, timeout, cancellationToken).ConfigureAwait(Continuations.StayOnContext);
+            var parked = AppendOrPark(batches, flushesHere, out result);
+            // The followers have it by now, and do the same.
+            if (parked is null && flushesHere) _log.TryFlushHere(result.NextOffset);
+            else if (parked is not null) result = await WaitForTurn(parked, timeout, cancellationToken).ConfigureAwait(Continuations.StayOnContext);
         }
         catch (OrleansLogException known) when (known.Error == ErrorCode.DuplicateSequenceNumber && acks == -1)
         {
@@ -65,10 +70,11 @@ public sealed partial class PartitionLeader
     }
 
     /// <summary>Appends, or answers with the place in the queue that the request waits in.</summary>
-    private ParkedAppend? AppendOrPark(Memory<byte> batches, out LogAppendResult result)
+    private ParkedAppend? AppendOrPark(Memory<byte> batches, bool flushesNext, out LogAppendResult result)
     {
         // A header that cannot be read is the log's to refuse.
         var isSequenced = RecordBatchHeader.TryRead(batches.Span, out var first) && first.HasProducerId && first.BaseSequence >= 0;
+        var before = Interlocked.Read(ref _appendedBytes);
         lock (_appendGate)
         {
             if (Volatile.Read(ref _refusal) is { } refusal) throw refusal.Renewed();
@@ -82,28 +88,29 @@ public sealed partial class PartitionLeader
                 }
             }
 
-            result = AppendNow(batches);
+            result = AppendNow(batches, flushesNext);
             if (isSequenced && !_gate.IsEmpty) ReleaseParked(first.ProducerId);
-            return null;
         }
+
+        WakePushes(Interlocked.Read(ref _appendedBytes) - before);
+        return null;
     }
 
-    private LogAppendResult AppendNow(Memory<byte> batches)
+    private LogAppendResult AppendNow(Memory<byte> batches, bool flushesNext = false)
     {
         if (Volatile.Read(ref _refusal) is { } refusal) throw refusal.Renewed();
-        var result = AppendToLog(batches);
+        var result = AppendToLog(batches, flushesNext);
         if (!result.AnyAppended) return result;
         _commit.Appended(result.NextOffset, batches.Length);
         Interlocked.Add(ref _appendedBytes, batches.Length);
-        WakePushes();
         return result;
     }
 
-    private LogAppendResult AppendToLog(Memory<byte> batches)
+    private LogAppendResult AppendToLog(Memory<byte> batches, bool flushesNext)
     {
         try
         {
-            return _log.AppendAsLeader(batches, State.LeaderEpoch);
+            return _log.AppendAsLeader(batches, State.LeaderEpoch, AppendOrigin.Client, flushesNext);
         }
         catch (OrleansLogException) when (NoteOffline())
         {

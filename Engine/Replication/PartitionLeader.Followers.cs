@@ -215,9 +215,10 @@ public sealed partial class PartitionLeader
         return false;
     }
 
-    private void WakePushes()
+    private void WakePushes(long appendedBytes)
     {
-        foreach (var push in Volatile.Read(ref _pushes)) push.Wake();
+        if (appendedBytes <= 0) return;
+        foreach (var push in Volatile.Read(ref _pushes)) push.Wake((int)Math.Min(appendedBytes, int.MaxValue));
     }
 
     /// <summary>Commits what every in-sync replica holds.</summary>

@@ -18,6 +18,9 @@ internal sealed class PushSession
     /// <summary>The offset that the next request begins with.</summary>
     public long NextOffset { get; set; }
 
+    /// <summary>Whether the loop has sent all that it could, and sleeps; changed by whoever may send.</summary>
+    public bool IsResting { get; set; }
+
     /// <summary>The greatest high watermark that was sent.</summary>
     public long ToldHighWatermark { get; set; }
 

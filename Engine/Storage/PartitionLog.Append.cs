@@ -13,10 +13,12 @@ public sealed partial class PartitionLog
     /// <param name="batches">One or more whole batches; written to, and free for reuse when the call returns.</param>
     /// <param name="leaderEpoch">The leader's epoch, from 0.</param>
     /// <param name="origin">Who appends.</param>
+    /// <param name="flushesNext">Whether the caller goes on with <see cref="TryFlushHere"/>, so that no other thread is woken.</param>
     /// <exception cref="OrleansLogException">The batches are refused (format, size, CRC, timestamp, key, sequence number, producer
     /// epoch), the leader epoch is older than the log's (<see cref="ErrorCode.FencedLeaderEpoch"/>), or the log is offline
     /// (<see cref="ErrorCode.KafkaStorageError"/>) or closed (<see cref="ErrorCode.NotLeaderOrFollower"/>).</exception>
-    public LogAppendResult AppendAsLeader(Memory<byte> batches, int leaderEpoch, AppendOrigin origin = AppendOrigin.Client)
+    public LogAppendResult AppendAsLeader(
+        Memory<byte> batches, int leaderEpoch, AppendOrigin origin = AppendOrigin.Client, bool flushesNext = false)
     {
         var config = Config;
         var nowMs = NowMs;
@@ -56,7 +58,7 @@ public sealed partial class PartitionLog
             }
         }
 
-        if (anyAppended) ScheduleFlush(config);
+        if (anyAppended && !(flushesNext && config.FlushesEveryAppend)) ScheduleFlush(config);
         var appendTime = config.MessageTimestampType == TimestampType.LogAppendTime ? nowMs : -1;
         return new LogAppendResult(baseOffsets, nextOffset, appendTime, anyAppended);
     }
@@ -80,9 +82,10 @@ public sealed partial class PartitionLog
     /// Appends batches that the leader sent, with the offsets and epochs that they carry.
     /// </summary>
     /// <param name="batches">Whole batches whose offsets begin at or after <see cref="LogEndOffset"/>.</param>
+    /// <param name="flushesNext">Whether the caller goes on with <see cref="TryFlushHere"/>, so that no other thread is woken.</param>
     /// <exception cref="OrleansLogException">A batch is corrupt (<see cref="ErrorCode.CorruptMessage"/>) or overlaps the log
     /// (<see cref="ErrorCode.OffsetOutOfRange"/>); nothing is appended then. Or the log is offline or closed.</exception>
-    public LogAppendResult AppendAsFollower(ReadOnlyMemory<byte> batches)
+    public LogAppendResult AppendAsFollower(ReadOnlyMemory<byte> batches, bool flushesNext = false)
     {
         var config = Config;
         var nowMs = NowMs;
@@ -109,7 +112,7 @@ public sealed partial class PartitionLog
             if (baseOffsets.Count > 0) WriteBatches(batches.Span, _logEndOffset, nextOffset, config, nowMs);
         }
 
-        if (baseOffsets.Count > 0) ScheduleFlush(config);
+        if (baseOffsets.Count > 0 && !(flushesNext && config.FlushesEveryAppend)) ScheduleFlush(config);
         return new LogAppendResult([.. baseOffsets], nextOffset, -1, baseOffsets.Count > 0);
     }
 

@@ -53,6 +53,12 @@ public sealed partial class PartitionLog
     }
 
     /// <summary>
+    /// Makes the records before <paramref name="nextOffset"/> durable on the caller's thread, where the topic wants that of every
+    /// append; false when another thread is about to, or the disk failed: <see cref="WhenDurableAsync"/> tells.
+    /// </summary>
+    internal bool TryFlushHere(long nextOffset) => !Config.FlushesEveryAppend || _flush.TryRunHere(nextOffset);
+
+    /// <summary>
     /// Whether an fsync failed: what the page cache shows beyond <see cref="FlushedOffset"/> may then not be on disk, for good.
     /// </summary>
     internal bool FlushFailed => Volatile.Read(ref _flushFailed);

@@ -20,12 +20,14 @@ public sealed record ProduceRequest(
 /// <param name="LogAppendTimeMs">The timestamp given to the records by the leader; -1 when they keep their own.</param>
 /// <param name="LogStartOffset">The first offset kept.</param>
 /// <param name="LeaderEpoch">The epoch of the leader that answered.</param>
+/// <param name="LeaderNode">Its node id; -1 when not told.</param>
 [GenerateSerializer, Immutable, Alias("OrleansLog.ProduceResponse")]
 public sealed record ProduceResponse(
     [property: Id(0)] long[] BaseOffsets,
     [property: Id(1)] long LogAppendTimeMs,
     [property: Id(2)] long LogStartOffset,
-    [property: Id(3)] int LeaderEpoch);
+    [property: Id(3)] int LeaderEpoch,
+    [property: Id(4)] int LeaderNode = -1);
 
 /// <summary>What to read of one partition.</summary>
 /// <param name="Offset">The first offset wanted.</param>

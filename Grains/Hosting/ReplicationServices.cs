@@ -2,11 +2,14 @@ using Microsoft.Extensions.DependencyInjection;
 using Orleans.GrainDirectory;
 using Orleans.Runtime.GrainDirectory;
 using Orleans.Runtime.Hosting;
+using OrleansLog.Grains.Direct;
 using OrleansLog.Grains.Failover;
 using OrleansLog.Grains.Interfaces.Transport;
+using OrleansLog.Grains.Interfaces.Transport.Direct;
 using OrleansLog.Grains.Partitions;
 using OrleansLog.Grains.Placement;
 using OrleansLog.Grains.Replicas;
+using OrleansLog.Grains.Replicas.Direct;
 using OrleansLog.Grains.Topics;
 
 namespace OrleansLog.Grains.Hosting;
@@ -30,6 +33,11 @@ internal static class ReplicationServices
         services.AddSingleton<TopicCopies>();
         services.AddSingleton<NodeReplicas>();
         services.AddSingleton<ReplicationSettings>();
+        services.AddParticipant<DirectConnections>();
+        services.AddSingleton<IDirectConnections>(provider => provider.GetRequiredService<DirectConnections>());
+        services.AddSingleton<IDirectService, PushService>();
+        services.AddSingleton<IDirectService, ProduceService>();
+        services.AddSingleton<ReplicaChannels>();
         services.AddParticipant<LeaderAnnouncer>();
         services.AddParticipant<LeaderFailover>();
         services.AddParticipant<LeaderBalancer>();

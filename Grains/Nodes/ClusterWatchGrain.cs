@@ -27,8 +27,13 @@ internal sealed class ClusterWatchGrain(NodeDirectory nodes, SiloStopping stoppi
         }
     }
 
-    private static RunningNodes Describe(NodeView view) => new(
-        view.Version.Value,
-        [.. view.Nodes.Select(node => node.Silo.ToParsableString())],
-        [.. view.Nodes.Where(node => node.IsActive).Select(node => node.Gateway).OfType<string>()]);
+    private static RunningNodes Describe(NodeView view)
+    {
+        ClusterNode[] withGateway = [.. view.Nodes.Where(node => node is { IsActive: true, Gateway: not null })];
+        return new RunningNodes(
+            view.Version.Value,
+            [.. view.Nodes.Select(node => node.Silo.ToParsableString())],
+            [.. withGateway.Select(node => node.Gateway!)],
+            [.. withGateway.Select(node => node.NodeId)]);
+    }
 }

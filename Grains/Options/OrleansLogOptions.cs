@@ -91,6 +91,12 @@ public sealed class OrleansLogOptions
     /// </summary>
     public long MaxReassignmentBytesPerSecond { get; set; } = 16 * 1024 * 1024;
 
+    /// <summary>
+    /// Whether leaders push to the replicas on other nodes, and clients produce, by connections of their own to Orleans' ports; otherwise
+    /// by messages of Orleans, which takes longer. To be turned off where Orleans' connections are encrypted by middleware: these are not.
+    /// </summary>
+    public bool DirectConnections { get; set; } = true;
+
     /// <summary>Kafka's <c>leader.imbalance.check.interval.seconds</c>: how often leaderships are given back to the preferred
     /// replicas that are in sync; zero for never.</summary>
     public TimeSpan LeaderRebalanceInterval { get; set; } = TimeSpan.FromMinutes(1);

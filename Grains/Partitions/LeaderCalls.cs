@@ -24,10 +24,20 @@ internal sealed partial class LeaderCalls(
     private readonly ConditionalWeakTable<PartitionLeader, LocalLeader> _locals = [];
 
     /// <summary>A leader to be called without its grain.</summary>
-    public ILocalLeader Of(PartitionLeader leader) => _locals.GetValue(leader, found => new LocalLeader(this, found));
+    public ILocalLeader Of(PartitionLeader leader) => LocalOf(leader);
+
+    /// <summary>
+    /// Produces without the leader's grain, as <see cref="ILocalLeader.ProduceAsync"/>; with <paramref name="flushesHere"/> on a thread
+    /// that may wait for the disk, and makes the records durable itself if no other is about to.
+    /// </summary>
+    public Task<ProduceResponse> ProduceWithoutGrainAsync(PartitionLeader leader, ProduceRequest request, bool flushesHere)
+    {
+        LocalOf(leader).KeepGrain();
+        return ProduceAsync(leader, request, flushesHere);
+    }
 
     /// <summary>See <see cref="IPartitionGrain.Produce"/>. Appends before it returns, if there is room.</summary>
-    public async Task<ProduceResponse> ProduceAsync(PartitionLeader leader, ProduceRequest request)
+    public async Task<ProduceResponse> ProduceAsync(PartitionLeader leader, ProduceRequest request, bool flushesHere = false)
     {
         var records = request.Records;
         if (InternalTopics.Contains(leader.Log.Partition.Topic) && !InternalWrites.IsAllowed)
@@ -37,12 +47,13 @@ internal sealed partial class LeaderCalls(
         }
 
         var timeout = TimeSpan.FromMilliseconds(Math.Max(1, request.TimeoutMs));
-        await budget.EnterAsync(records.Length, timeout);
+        await budget.EnterAsync(records.Length, timeout).ConfigureAwait(false);
         try
         {
-            var outcome = await leader.AppendAsync(records.Memory, request.Acks, timeout, request.CurrentLeaderEpoch);
+            // What is left to do is not the grain's: it needs no turn of it.
+            var outcome = await leader.AppendAsync(records.Memory, request.Acks, timeout, request.CurrentLeaderEpoch, flushesHere).ConfigureAwait(false);
             if (request.Acks == 0) Array.Fill(outcome.BaseOffsets, -1);
-            return new ProduceResponse(outcome.BaseOffsets, outcome.LogAppendTimeMs, outcome.LogStartOffset, outcome.LeaderEpoch);
+            return new ProduceResponse(outcome.BaseOffsets, outcome.LogAppendTimeMs, outcome.LogStartOffset, outcome.LeaderEpoch, leader.State.Leader);
         }
         finally
         {
@@ -85,6 +96,8 @@ internal sealed partial class LeaderCalls(
             return false;
         }
     }
+
+    private LocalLeader LocalOf(PartitionLeader leader) => _locals.GetValue(leader, found => new LocalLeader(this, found));
 
     private long Now => time.GetTimestamp();
 
@@ -154,7 +167,7 @@ internal sealed partial class LeaderCalls(
         public Task<bool> WhenCommittedAsync(long totalBytes, TimeSpan maxWait, CancellationToken cancellationToken) =>
             calls.WhenCommittedAsync(leader, totalBytes, maxWait, cancellationToken);
 
-        private void KeepGrain()
+        public void KeepGrain()
         {
             var (calledAt, now) = (Volatile.Read(ref _calledAt), calls.Now);
             if (calls.ElapsedBetween(calledAt, now) < Silence) return;

@@ -19,6 +19,7 @@ namespace OrleansLog.Grains.Partitions;
 /// </summary>
 internal sealed partial class PartitionOpener(
     NodeReplicas replicas,
+    Replicas.Direct.ReplicaChannels channels,
     NodeDirectory nodes,
     LeaderHints hints,
     LeaderAnnouncer announcer,
@@ -96,7 +97,7 @@ internal sealed partial class PartitionOpener(
         // One without followers may get some.
         var context = new ReplicationContext
         {
-            Links = other => new ReplicaLink(grains.GetReplica(log.Partition, other), other, nodes),
+            Links = other => new ReplicaLink(log.Partition, grains.GetReplica(log.Partition, other), other, nodes, channels),
             Store = new PartitionStateStore(log.Partition, office, TaskScheduler.Current),
             KnownHighWatermark = highWatermark,
             Options = replication.Options,

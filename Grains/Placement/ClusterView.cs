@@ -24,6 +24,8 @@ internal sealed class ClusterView(
 {
     private const int Parallelism = 16;
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan CatalogPatience = TimeSpan.FromSeconds(10);
+    private static readonly TimeSpan CatalogPause = TimeSpan.FromMilliseconds(50);
     private volatile TopicIndex _topics = new(new TopicList(-1, []));
 
     /// <inheritdoc/>
@@ -75,12 +77,27 @@ internal sealed class ClusterView(
     /// <inheritdoc/>
     public async Task<TopicIndex> GetTopicsAsync()
     {
-        var known = _topics;
-        var catalog = grains.GetCatalog();
-        if (await catalog.GetTopicsVersion() == known.Version) return known;
-        var latest = new TopicIndex(await catalog.ListTopics());
-        _topics = latest;
-        return latest;
+        var began = time.GetTimestamp();
+        while (true)
+        {
+            var known = _topics;
+            try
+            {
+                var catalog = grains.GetCatalog();
+                if (await catalog.GetTopicsVersion().WaitAsync(Patience, time) == known.Version) return known;
+                var latest = new TopicIndex(await catalog.ListTopics().WaitAsync(Patience, time));
+                _topics = latest;
+                return latest;
+            }
+            catch (Exception e) when (e is OrleansException or TimeoutException or OrleansLogException { IsRetriable: true })
+            {
+                // The silo that it was on has just died, or hangs. What this node knows is what clients are told meanwhile, as by Kafka.
+                if (known.Version >= 0) return known;
+                if (time.GetElapsedTime(began) > CatalogPatience) throw NotReached(e);
+            }
+
+            await Task.Delay(CatalogPause, time);
+        }
     }
 
     /// <inheritdoc/>
@@ -111,6 +128,11 @@ internal sealed class ClusterView(
                 : await DescribeStoredAsync(new TopicPartition(topic.Name, i), assignment[i].Replicas, lead));
         return described;
     }
+
+    private static OrleansLogException NotReached(Exception cause) => new(
+        ErrorCode.RequestTimedOut,
+        $"The catalog was not reached within {CatalogPatience.TotalSeconds} s, and this node knows no topics yet: {cause.Message}",
+        cause);
 
     private async Task<IReadOnlyList<PartitionAssignment>> FindAssignmentAsync(TopicListing topic)
     {
@@ -162,7 +184,7 @@ internal sealed class ClusterView(
             var state = await grains.GetPartition(partition).Describe();
             return Describe(partition.Partition, state.Leader, state.LeaderEpoch, state.Replicas, state.InSyncReplicas);
         }
-        catch (Exception e) when (e is OrleansLogException or TimeoutException)
+        catch (Exception e) when (e is OrleansLogException or OrleansException or TimeoutException)
         {
             return null;
         }

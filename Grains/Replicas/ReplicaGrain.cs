@@ -83,6 +83,9 @@ internal sealed partial class ReplicaGrain(
     }
 
     /// <inheritdoc/>
+    public Task Touch() => Task.CompletedTask;
+
+    /// <inheritdoc/>
     public async Task ApplyConfig(TopicDescription topic)
     {
         ArgumentNullException.ThrowIfNull(topic);

@@ -27,6 +27,11 @@ internal static class TopicCreation
         {
             return new TopicMetadata(e.Error, name, Guid.Empty);
         }
+        catch (Exception e) when (e is OrleansException or TimeoutException)
+        {
+            // The silo that the catalog was on has just died; the client asks again.
+            return new TopicMetadata(ErrorCode.LeaderNotAvailable, name, Guid.Empty);
+        }
 
         var index = await context.Cluster.GetTopicsAsync().ConfigureAwait(false);
         return index.Find(name) is { } made

@@ -57,5 +57,10 @@ internal sealed record TopicMetadata(ErrorCode Error, string? Name, Guid Id, Top
         {
             return topic with { Error = e.Error, Listing = null };
         }
+        catch (Exception e) when (e is OrleansException or TimeoutException)
+        {
+            // The silo that was asked has just died; the client asks again.
+            return topic with { Error = ErrorCode.LeaderNotAvailable, Listing = null };
+        }
     }
 }

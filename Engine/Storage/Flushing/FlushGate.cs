@@ -68,6 +68,23 @@ internal sealed class FlushGate(IFlushScheduler scheduler, Func<long> logEndOffs
             if (_failure is null) Want();
     }
 
+    /// <summary>
+    /// Makes what is written durable on this thread, unless a round is running or queued; true when the records before
+    /// <paramref name="nextOffset"/> are durable then. For a thread that has nothing better to do: it spares waking another.
+    /// </summary>
+    public bool TryRunHere(long nextOffset)
+    {
+        if (FlushedOffset >= nextOffset) return true;
+        lock (_gate)
+        {
+            if (_isRunning || _isQueued || _failure is not null) return _flushedOffset >= nextOffset;
+            _isQueued = true;
+        }
+
+        RunFlush();
+        return FlushedOffset >= nextOffset;
+    }
+
     /// <summary>Has what is written made durable when the delay is over, unless that is due already.</summary>
     public void RequestAfter(long delayMs)
     {

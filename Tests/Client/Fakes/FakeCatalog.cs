@@ -22,7 +22,10 @@ internal sealed class FakeCatalog : ICatalogGrain
 
     public Task DeleteTopic(string topic) => throw new NotSupportedException();
 
-    public Task<TopicList> ListTopics() => throw new NotSupportedException();
+    /// <summary>The topics; asking for them fails as <see cref="Failures"/> says.</summary>
+    public TopicList Topics { get; set; } = new(1, []);
+
+    public Task<TopicList> ListTopics() => Task.FromResult(Topics);
 
     public Task NoteLeftover(Leftover leftover) => throw new NotSupportedException();
 
@@ -32,7 +35,9 @@ internal sealed class FakeCatalog : ICatalogGrain
 
     public Task TopicChanged(TopicDescription topic) => throw new NotSupportedException();
 
-    public Task<long> GetTopicsVersion() => throw new NotSupportedException();
+    public Task<long> GetTopicsVersion() => Failures.TryDequeue(out var failure)
+        ? Task.FromException<long>(failure)
+        : Task.FromResult(Topics.Version);
 
     public Task RegisterGroup(string groupId) => throw new NotSupportedException();
 

@@ -58,14 +58,23 @@ public sealed class LeaderKilledTests(ITestOutputHelper output)
             var errors = ProcessPipe.ReadToEndAsync(process.StandardError);
             var began = Stopwatch.GetTimestamp();
             var sent = 0;
-            while (Stopwatch.GetElapsedTime(began) < TimeSpan.FromSeconds(Seconds))
+            try
             {
-                for (var i = 0; i < 10; i++) await process.StandardInput.WriteLineAsync((sent++).ToString(CultureInfo.InvariantCulture));
-                await process.StandardInput.FlushAsync();
-                await Task.Delay(5);
+                while (Stopwatch.GetElapsedTime(began) < TimeSpan.FromSeconds(Seconds))
+                {
+                    for (var i = 0; i < 10; i++) await process.StandardInput.WriteLineAsync((sent++).ToString(CultureInfo.InvariantCulture));
+                    await process.StandardInput.FlushAsync();
+                    await Task.Delay(5);
+                }
+
+                process.StandardInput.Close();
+            }
+            catch (IOException gone)
+            {
+                await process.WaitForExitAsync().WaitAsync(Limit);
+                Assert.Fail($"kcat ended after {sent} lines ({gone.Message}): {process.ExitCode}\n{await errors}");
             }
 
-            process.StandardInput.Close();
             await process.WaitForExitAsync().WaitAsync(Limit);
             Assert.True(process.ExitCode == 0, $"kcat: {process.ExitCode}\n{await errors}");
             return sent;
