@@ -16,6 +16,7 @@ public sealed class ClusterNode
     private readonly SimulatedCluster _cluster;
     private LogCheckpoints? _checkpoints;
     private long _sessions;
+    private bool _isDirect;
     private int _knownEpoch = -1;
 
     public ClusterNode(SimulatedCluster cluster, int id)
@@ -141,7 +142,8 @@ public sealed class ClusterNode
         try
         {
             if (Mutation == Mutation.NoSequenceCheckAfterFailover && leader.State.LeaderEpoch > 1) batch = WithoutProducer(batch);
-            return await leader.AppendAsync((byte[])batch.Clone(), -1, TimeSpan.FromSeconds(5));
+            var flushesHere = _isDirect && _cluster.Network.Chance(0.5);
+            return await leader.AppendAsync((byte[])batch.Clone(), -1, TimeSpan.FromSeconds(5), flushesHere: flushesHere);
         }
         finally
         {
@@ -219,7 +221,10 @@ public sealed class ClusterNode
         if (Mutation == Mutation.TruncateToHighWatermark && request.Alignment == ReplicaAlignment.Truncate)
             request = request with { BaseOffset = Math.Min(request.BaseOffset, follower.HighWatermark) };
         var before = Log!.LogEndOffset;
-        var answer = await follower.ReplicateAsync(request);
+        // As over a direct connection, or as by a grain's calls; the network decides whether requests are in their order.
+        var answer = _isDirect
+            ? await follower.ReplicateInTurn(request, flushesHere: _cluster.Network.Chance(0.5))
+            : await follower.ReplicateAsync(request);
         if (request.Alignment != ReplicaAlignment.None || answer.Result != ReplicaResult.Ok)
             _cluster.Trace.Add($"node {Id}: {request.Alignment} at {request.BaseOffset} ({before} before): {answer.Result}, ends at {answer.LogEndOffset}");
         else
@@ -244,6 +249,7 @@ public sealed class ClusterNode
             Log = log;
             if (log.Recovery.IsNew) _checkpoints.Remember(log, log.FlushedOffset);
             else if (hints.RecoveryPoint > log.LogEndOffset) _checkpoints.Write(log);
+            _isDirect = _cluster.Network.Chance(0.4);
             // No two lives draw the same numbers.
             _sessions += 1_000_000;
             Follower = new PartitionFollower(

@@ -8,11 +8,10 @@ namespace OrleansLog.Grains.Interfaces.Transport.Direct;
 /// that arrives there later. A connection that says nothing in time is left to Orleans, which has a time limit of its own.
 /// Thread-safe.
 /// </summary>
-internal sealed class ConnectionSorter(IDirectConnections direct, Action<Socket> toOrleans)
+internal sealed class ConnectionSorter(IDirectConnections direct, Action<Socket> toOrleans, long patienceMs = 5000)
 {
     private const int MaxSilent = 1024;
     private const int LookMicroseconds = 2000;
-    private const long PatienceMs = 5000;
 
     private readonly Lock _gate = new();
     private readonly List<Waiting> _silent = [];
@@ -26,7 +25,7 @@ internal sealed class ConnectionSorter(IDirectConnections direct, Action<Socket>
         {
             if (_silent.Count < MaxSilent)
             {
-                _silent.Add(new Waiting(socket, Environment.TickCount64 + PatienceMs));
+                _silent.Add(new Waiting(socket, Environment.TickCount64 + patienceMs));
                 if (_isLooking) return;
                 _isLooking = true;
                 new Thread(Look) { IsBackground = true, Name = "new connections" }.Start();

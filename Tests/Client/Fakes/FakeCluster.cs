@@ -27,8 +27,8 @@ internal sealed class FakeCluster : IGrainFactory
 
     public FakeGroup Group(string id) => Groups.GetOrAdd(id, static _ => new FakeGroup());
 
-    public OrleansLogClient Connect(TimeProvider? time = null) =>
-        new(this, new OrleansLogClientOptions(), time: time, connectionMonitor: Connection);
+    public OrleansLogClient Connect(TimeProvider? time = null, DirectNodes? direct = null) =>
+        new(this, new OrleansLogClientOptions(), time: time, connectionMonitor: Connection, direct: direct);
 
     public ConnectionMonitor Connection { get; } = new();
 

@@ -21,6 +21,9 @@ internal sealed class FakePartition(TopicPartition partition) : IPartitionGrain
 
     public long LogStartOffset { get; set; }
 
+    /// <summary>The node that answers say leads; -1 for none.</summary>
+    public int LeaderNode { get; set; } = -1;
+
     public long EndOffset { get; private set; }
 
     /// <summary>Runs before a request (counted from 1) is looked at; what it throws is the answer.</summary>
@@ -92,7 +95,7 @@ internal sealed class FakePartition(TopicPartition partition) : IPartitionGrain
         if (BeforeAppend is not null) await BeforeAppend(number, header);
         var offset = Append(header, bytes);
         if (AfterAppend is not null) await AfterAppend(number, header);
-        return new ProduceResponse([request.Acks == 0 ? -1 : offset], -1, LogStartOffset, 0);
+        return new ProduceResponse([request.Acks == 0 ? -1 : offset], -1, LogStartOffset, 0, LeaderNode);
     }
 
     public async Task<FetchResponse> Fetch(FetchRequest request, CancellationToken cancellationToken = default)

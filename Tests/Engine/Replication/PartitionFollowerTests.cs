@@ -214,6 +214,67 @@ public sealed class PartitionFollowerTests : IDisposable
         Assert.Equal(ReplicaFitness.Fit, _follower.FitnessFor(state));
     }
 
+    [Fact]
+    public async Task A_push_in_turn_is_durable_and_answered_when_the_call_returns_and_by_the_callers_thread()
+    {
+        var session = await Begin();
+        await Align(session, 0);
+        var flushedBy = new List<int>();
+        _test.Files.BeforeFlush = path =>
+        {
+            if (path.EndsWith(".log", StringComparison.Ordinal)) flushedBy.Add(Environment.CurrentManagedThreadId);
+        };
+        var caller = Environment.CurrentManagedThreadId;
+        var pushed = PushInTurn(session, 0);
+        Assert.True(pushed.IsCompleted);
+        var answer = await pushed;
+        Assert.Equal((ReplicaResult.Ok, 1L, 1L), (answer.Result, answer.LogEndOffset, answer.DurableEndOffset));
+        Assert.Equal([caller], flushedBy);
+        _test.CrashAndReopen();
+        Assert.Single(TestLog.Records(_test.Log));
+    }
+
+    [Fact]
+    public async Task A_push_in_turn_that_is_not_to_flush_or_finds_another_at_it_is_answered_later()
+    {
+        var session = await Begin();
+        await Align(session, 0);
+        using var disk = new ManualResetEventSlim(initialState: false);
+        using var isFlushing = new ManualResetEventSlim(initialState: false);
+        _test.Files.BeforeFlush = path =>
+        {
+            if (!path.EndsWith(".log", StringComparison.Ordinal)) return;
+            isFlushing.Set();
+            disk.Wait(ReplicaSet.Patience);
+        };
+        var first = PushInTurn(session, 0, flushesHere: false).AsTask();
+        Assert.True(isFlushing.Wait(ReplicaSet.Patience));
+        var second = PushInTurn(session, 1).AsTask();
+        Assert.Equal(2, _test.Log.LogEndOffset);
+        Assert.False(first.IsCompleted || second.IsCompleted);
+        disk.Set();
+        Assert.InRange((await first).DurableEndOffset, 1, 2);
+        Assert.Equal((ReplicaResult.Ok, 2L), ((await second).Result, (await second).DurableEndOffset));
+    }
+
+    [Fact]
+    public async Task A_push_in_turn_that_comes_out_of_turn_or_cannot_be_made_durable_is_refused()
+    {
+        var session = await Begin();
+        await Align(session, 0);
+        var early = await PushInTurn(session, 1);
+        Assert.Equal((ReplicaResult.Mismatch, 0L), (early.Result, early.LogEndOffset));
+        Assert.Equal(ReplicaResult.StaleSession, (await PushInTurn(session + 1, 0)).Result);
+        _test.Files.BeforeFlush = static _ => throw new IOException("the disk is gone");
+        var failed = await PushInTurn(session, 0);
+        Assert.Equal(ReplicaResult.Unavailable, failed.Result);
+        Assert.Contains("the disk is gone", failed.Reason, StringComparison.Ordinal);
+        Assert.Equal(ReplicaResult.Unavailable, (await PushInTurn(session, 1)).Result);
+    }
+
+    private ValueTask<ReplicateResponse> PushInTurn(long session, long offset, bool flushesHere = true) =>
+        _follower.ReplicateInTurn(Request(session, ReplicaAlignment.None, offset, One(offset)), flushesHere);
+
     private async Task<long> Begin() => (await _follower.BeginTermAsync(new BeginTermRequest(Epoch, 1))).Session;
 
     private Task<ReplicateResponse> Align(long session, long offset) =>
