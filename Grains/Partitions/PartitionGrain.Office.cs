@@ -22,6 +22,8 @@ internal sealed partial class PartitionGrain
     {
         var own = node.NodeId;
         if (_opened.Current is not { Leader.IsClosed: false } open || successor == own) return _office.Value.Leader;
+        // While the store is away nobody else can take office: then this leader is not to refuse anything in vain.
+        await offices.ReadAsync(_partition);
         var chosen = await open.Leader.ResignAsync(successor, HandOverPatience);
         try
         {
@@ -31,11 +33,20 @@ internal sealed partial class PartitionGrain
                     ? before.With(next)
                     : before);
         }
-        catch
+        catch (Orleans.Storage.InconsistentStateException e)
         {
-            // The store failed, and may have carried it out all the same, or somebody else took office: what it says now tells.
+            // Somebody else took office, or changed it: what the store says now tells.
             _isStale = true;
             open.Leader.Close();
+            throw new OrleansLogException(
+                ErrorCode.NotLeaderOrFollower, $"The office of {_partition} was changed by somebody else while it was to be handed over.", e);
+        }
+        catch
+        {
+            // The store failed just now, and may have carried it out all the same. Who takes office then raises the epoch, and this leader
+            // commits nothing any more; until then it goes on, as leaders do while the store is away.
+            _isStale = true;
+            open.Leader.Resume();
             throw;
         }
 

@@ -18,6 +18,7 @@ namespace OrleansLog.Grains.Partitions;
 internal sealed partial class PartitionGrain(
     PartitionOpener opener,
     OpenLogs logs,
+    StoredOffices offices,
     LocalNode node,
     SiloStopping stopping,
     LeaderHints hints,

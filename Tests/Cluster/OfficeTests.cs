@@ -80,6 +80,47 @@ public sealed class OfficeTests
         Assert.Equal(["0:a", "1:b", "2:c"], await cluster.ReadAllAsync("t", 0));
     }
 
+    [Theory]
+    [InlineData(true, false)] // away, also for reading
+    [InlineData(false, false)] // the one write fails
+    [InlineData(false, true)] // the one write is carried out, and said to have failed
+    public async Task A_hand_over_that_cannot_be_stored_costs_nobody_the_leader(bool isAway, bool isCarriedOut)
+    {
+        var store = new FaultyStore();
+        await using var cluster = await NodeCluster.StartAsync(3, configureSilo: (_, silo) => store.Wrap(silo));
+        await cluster.CreateTopicAsync("t");
+        await cluster.ProduceAsync("t", 0, "a");
+        var before = await cluster.WhenInSyncAsync("t", 0);
+        var leader = cluster.Replicas(before.Leader).FindLeader(T0)!;
+        store.IsAway = isAway;
+        store.CarriesOut = isCarriedOut;
+        store.FailingWrites = isAway ? 0 : 1;
+        var refused = await Assert.ThrowsAsync<OrleansLogException>(() => cluster.Partition("t", 0).HandOver(before.Replicas[1]));
+        Assert.Equal(ErrorCode.KafkaStorageError, refused.Error);
+
+        // It goes on, in the same office and without the store.
+        var appended = await leader.AppendAsync(Batches.Of("b"), acks: -1, TimeSpan.FromSeconds(10));
+        Assert.Equal(1, appended.BaseOffsets[0]);
+        Assert.False(leader.IsClosed);
+
+        store.IsAway = false;
+        if (isCarriedOut)
+        {
+            // Only now is it known; whoever is called next looks into the store.
+            refused = await Assert.ThrowsAsync<OrleansLogException>(() => cluster.Partition("t", 0).HandOver(before.Replicas[1]));
+            Assert.Equal(ErrorCode.NotLeaderOrFollower, refused.Error);
+        }
+        else
+        {
+            await cluster.Partition("t", 0).HandOver(before.Replicas[1]);
+        }
+
+        var after = await cluster.WaitForAsync("t", 0, it => it.Leader == before.Replicas[1]);
+        Assert.True(after.LeaderEpoch > before.LeaderEpoch);
+        await cluster.ProduceAsync("t", 0, "c");
+        Assert.Equal(["0:a", "1:b", "2:c"], await cluster.ReadAllAsync("t", 0));
+    }
+
     [Fact]
     public async Task A_node_that_lost_its_disk_does_not_lead_before_it_is_filled_up()
     {
