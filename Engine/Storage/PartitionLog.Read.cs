@@ -135,6 +135,11 @@ public sealed partial class PartitionLog
                 var read = SegmentReader.Read(segment, from, maxBytes, upToOffset, out damage);
                 if (segment.LimitOffset != long.MaxValue) _openFiles.Touch(segment);
                 if (read is not null || damage is not null) return read;
+                if (from < segment.LimitOffset && MissingAt(from) is { } missing)
+                {
+                    damage = missing;
+                    return null;
+                }
             }
             catch (OrleansLogException gone) when (gone.Error == ErrorCode.OffsetNotAvailable)
             {
@@ -153,6 +158,13 @@ public sealed partial class PartitionLog
         }
 
         return null;
+    }
+
+    // Where a file was cut between two batches, there is nothing to be read that could be wrong.
+    private CorruptRegion? MissingAt(long offset)
+    {
+        lock (_corruptRegions)
+            return _corruptRegions.Find(region => region.Length == 0 && region.FirstOffset <= offset && offset < region.NextOffset);
     }
 
     private static int FloorOf(LogSegment[] segments, long offset)

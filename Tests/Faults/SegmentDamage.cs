@@ -22,10 +22,29 @@ internal static class SegmentDamage
         file.WriteByte((byte)(value ^ (1 << random.Next(8))));
     }
 
+    /// <summary>Cuts it anywhere, or, one time in two, between two batches.</summary>
     public static void Cut(string path, Random random)
     {
         using var file = File.Open(path, FileMode.Open);
-        file.SetLength(random.NextInt64(file.Length));
+        var length = random.NextInt64(file.Length);
+        if (random.Next(2) == 0)
+        {
+            const int LengthAt = 8, HeaderBytes = 12;
+            var (start, header) = (0L, new byte[HeaderBytes]);
+            while (true)
+            {
+                file.Position = start;
+                if (file.ReadAtLeast(header, HeaderBytes, throwOnEndOfStream: false) < HeaderBytes) break;
+                var next = start + HeaderBytes + System.Buffers.Binary.BinaryPrimitives.ReadInt32BigEndian(header.AsSpan(LengthAt));
+                // Zeros written ahead are no batch.
+                if (next <= start + HeaderBytes || next > length) break;
+                start = next;
+            }
+
+            length = start;
+        }
+
+        file.SetLength(length);
     }
 
     public static void Delete(string path, Random random) => File.Delete(path);

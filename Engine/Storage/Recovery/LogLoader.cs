@@ -39,6 +39,7 @@ internal sealed class LogLoader(LogEnvironment environment, LogConfig config, Lo
         // A log that takes part in replication was made here: without a recovery point nothing of it was ever known to be durable,
         // and a gap is what a power loss left. One that came from elsewhere may have gaps of its own.
         var isOurs = _fileSystem.FileExists(Path.Combine(_directory, ReplicaStateFile.FileName));
+        var cuts = FindCuts(segments);
         var recovery = new LogRecovery(
             segments, config, hints.RecoveryPoint ?? (isOurs ? 0 : null), _rebuilt, () => _fileSystem.FlushDirectory(_directory));
         if (!isNew)
@@ -84,6 +85,7 @@ internal sealed class LogLoader(LogEnvironment environment, LogConfig config, Lo
                 IsNew = isNew,
                 CleanShutdown = hints.CleanShutdown,
                 MissingFrom = missingFrom,
+                CorruptRegions = [.. cuts, .. recovery.Report.CorruptRegions],
                 IndexesRebuilt = _rebuilt,
                 Notes = _notes,
             },
@@ -115,6 +117,32 @@ internal sealed class LogLoader(LogEnvironment environment, LogConfig config, Lo
         }
 
         return segments;
+    }
+
+    // The offset index of a closed segment ends with its last batch, durably before the recovery point is beyond it. One that points
+    // behind the end of the file says that the file was cut, be it between two batches, which nothing else would tell.
+    private List<CorruptRegion> FindCuts(List<LogSegment> segments)
+    {
+        var cuts = new List<CorruptRegion>();
+        foreach (var segment in segments)
+        {
+            if (segment.LimitOffset > (hints.RecoveryPoint ?? -1)) break;
+            if (segment.Offsets.ReadLast() is not { } last || last.Position < segment.SizeInBytes) continue;
+            if (MissingEnd(segment, segment.BaseOffset + last.RelativeOffset) is { } cut) cuts.Add(cut);
+        }
+
+        return cuts;
+    }
+
+    // Null when the segment has the offset all the same: the index is not its own.
+    private static CorruptRegion? MissingEnd(LogSegment segment, long lastOffset)
+    {
+        using var walker = new SegmentWalker(segment.File, 0, segment.SizeInBytes, segment.BaseOffset, segment.LimitOffset, verifyCrc: true);
+        while (walker.MoveNext())
+            if (walker.IsTail) return walker.Describe(segment.LogPath);
+        return walker.ExpectedOffset > lastOffset
+            ? null
+            : new CorruptRegion(segment.LogPath, segment.SizeInBytes, 0, walker.ExpectedOffset, segment.LimitOffset, "the end of the segment is missing");
     }
 
     // Retention deletes from the front and truncation from the end; only compaction deletes in between. Otherwise an index without

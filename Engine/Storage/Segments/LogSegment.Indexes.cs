@@ -5,10 +5,14 @@ namespace OrleansLog.Engine.Storage;
 /// <content>Keeping the indexes, under the log's append lock except where it says otherwise.</content>
 public sealed partial class LogSegment
 {
+    // The batch that was noted last, since the indexes were begun or resumed.
+    private OffsetIndexEntry? _lastNoted;
+
     /// <summary>Notes a batch that was written at the position, in the indexes too when one is due.</summary>
     internal void Note(in RecordBatchHeader header, int position, int indexIntervalBytes)
     {
         if (_firstTimestamp == long.MinValue) _firstTimestamp = header.MaxTimestamp;
+        _lastNoted = new OffsetIndexEntry((int)(header.LastOffset - BaseOffset), position);
         if (header.MaxTimestamp > _runningLargest.TimestampMs)
         {
             _runningLargest = new TimestampOffset(header.MaxTimestamp, header.LastOffset);
@@ -32,6 +36,7 @@ public sealed partial class LogSegment
     internal void BeginRebuild()
     {
         _isRebuilding = true;
+        _lastNoted = null;
         _runningLargest = TimestampOffset.None;
         _bytesSinceIndexEntry = 0;
         Offsets.Reset();
@@ -48,6 +53,7 @@ public sealed partial class LogSegment
     /// <summary>Goes on noting batches behind what the indexes hold, with what is known of the segment before that point.</summary>
     internal void ResumeNoting(TimestampOffset largest, int bytesSinceIndexEntry)
     {
+        _lastNoted = null;
         _runningLargest = largest;
         _bytesSinceIndexEntry = bytesSinceIndexEntry;
         SetLargestTimestamp(largest);
@@ -83,6 +89,8 @@ public sealed partial class LogSegment
     {
         // Kafka, too, ends the time index of a closed segment with its greatest timestamp.
         if (Times.IsOpen) Times.AddIfLater(_runningLargest.TimestampMs, _runningLargest.Offset);
+        // With its last batch the offset index tells where the segment ended, should its file be cut between two batches.
+        if (Offsets.IsOpen && _lastNoted is { } last && last.Position < SizeInBytes) Offsets.AddIfLater(last);
     }
 
     /// <summary>Writes what the index files lack, durably.</summary>

@@ -30,6 +30,21 @@ internal sealed class OffsetIndex(IFileSystem fileSystem, string directory, long
         return low;
     }
 
+    /// <summary>Adds an entry unless the index reaches as far, or it is of the batch at the very start, which has none.</summary>
+    public void AddIfLater(in OffsetIndexEntry entry)
+    {
+        if (entry.Position > 0 && (Count == 0 || Last.Position < entry.Position)) Add(entry);
+    }
+
+    /// <summary>The last entry of the file, whether or not the log has what it points at; null when there is none.</summary>
+    public OffsetIndexEntry? ReadLast()
+    {
+        Span<byte> bytes = stackalloc byte[BytesPerEntry];
+        if (!TryReadLast(bytes)) return null;
+        var last = Decode(bytes);
+        return last is { RelativeOffset: >= 0, Position: > 0 } ? last : null;
+    }
+
     protected override OffsetIndexEntry Decode(ReadOnlySpan<byte> source) =>
         new(BinaryPrimitives.ReadInt32BigEndian(source), BinaryPrimitives.ReadInt32BigEndian(source[4..]));
 
@@ -38,6 +53,8 @@ internal sealed class OffsetIndex(IFileSystem fileSystem, string directory, long
         BinaryPrimitives.WriteInt32BigEndian(target, entry.RelativeOffset);
         BinaryPrimitives.WriteInt32BigEndian(target[4..], entry.Position);
     }
+
+    protected override bool IsBehind(in OffsetIndexEntry entry, int logSize) => entry.RelativeOffset >= 0 && entry.Position >= logSize;
 
     protected override bool MayFollow(in OffsetIndexEntry previous, in OffsetIndexEntry entry, bool isFirst, int logSize) =>
         entry.RelativeOffset >= 0 && entry.Position > 0 && entry.Position < logSize

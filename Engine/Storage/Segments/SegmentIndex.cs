@@ -34,6 +34,9 @@ internal abstract class SegmentIndex<T>(IFileSystem fileSystem, string directory
     /// <summary>Whether the entry makes sense after the previous one, in a log of <paramref name="logSize"/> bytes.</summary>
     protected abstract bool MayFollow(in T previous, in T entry, bool isFirst, int logSize);
 
+    /// <summary>Whether the entry points behind the end of a log of <paramref name="logSize"/> bytes.</summary>
+    protected virtual bool IsBehind(in T entry, int logSize) => false;
+
     /// <summary>Starts an empty index; the file is replaced by the next <see cref="Persist"/>.</summary>
     public void Reset()
     {
@@ -51,7 +54,7 @@ internal abstract class SegmentIndex<T>(IFileSystem fileSystem, string directory
         lock (_gate)
         {
             if (_entries is not null) return true;
-            var loaded = Load(logSize);
+            var loaded = Load(logSize, isClosed: false);
             if (loaded is null) return false;
             _persisted = loaded.Count;
             Volatile.Write(ref _entries, loaded);
@@ -68,6 +71,18 @@ internal abstract class SegmentIndex<T>(IFileSystem fileSystem, string directory
     }
 
     public void Add(in T entry) => (_entries ?? throw new InvalidOperationException("The index is not open for appends.")).Add(entry);
+
+    /// <summary>The last entry of an index that is open for appends and not empty.</summary>
+    protected T Last => _entries!.Entries[^1];
+
+    /// <summary>Reads the bytes of the file's last entry; false when it has none.</summary>
+    protected bool TryReadLast(Span<byte> entry)
+    {
+        if (!fileSystem.FileExists(FilePath)) return false;
+        using var file = fileSystem.OpenFile(FilePath, FileOpenMode.Read);
+        var length = file.Length;
+        return length >= EntrySize && length % EntrySize == 0 && file.Read(entry, length - EntrySize) == EntrySize;
+    }
 
     /// <summary>Keeps the first <paramref name="count"/> entries, of an index open for appends.</summary>
     public void TruncateToCount(int count)
@@ -118,13 +133,14 @@ internal abstract class SegmentIndex<T>(IFileSystem fileSystem, string directory
         {
             if (_entries is not null) return _entries;
             if (_cached is not null && _cached.TryGetTarget(out var cached)) return cached;
-            var loaded = Load(logSize);
+            var loaded = Load(logSize, isClosed: true);
             _cached = loaded is null ? null : new WeakReference<AppendOnlyList<T>>(loaded);
             return loaded;
         }
     }
 
-    private AppendOnlyList<T>? Load(int logSize)
+    // Entries behind the end of a closed segment are left where they are: they say that it was cut (see LogLoader).
+    private AppendOnlyList<T>? Load(int logSize, bool isClosed)
     {
         if (!fileSystem.FileExists(FilePath)) return null;
         var bytes = fileSystem.ReadAllBytes(FilePath);
@@ -138,7 +154,8 @@ internal abstract class SegmentIndex<T>(IFileSystem fileSystem, string directory
             if (!MayFollow(previous, entries[i], i == 0, logSize))
             {
                 // Kafka leaves zeros behind the entries of an index that it had no time to trim.
-                return source.ContainsAnyExcept((byte)0) ? null : new AppendOnlyList<T>(entries[..i]);
+                var isTail = !source.ContainsAnyExcept((byte)0) || (isClosed && IsBehind(entries[i], logSize));
+                return isTail ? new AppendOnlyList<T>(entries[..i]) : null;
             }
 
             previous = entries[i];

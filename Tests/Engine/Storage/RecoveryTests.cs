@@ -174,6 +174,67 @@ public sealed class RecoveryTests
     }
 
     [Fact]
+    public async Task A_closed_segment_that_was_cut_between_two_batches_is_found_at_the_start_and_what_it_lacks_is_refused()
+    {
+        var size = LogHarness.Batch(2, "value ").Length;
+        for (var kept = 0; kept < 5; kept++)
+        {
+            await using var harness = await LogHarness.StartAsync(Small);
+            for (var i = 0; i < 80; i++) await harness.AppendDurablyAsync(2, "value ");
+            var segments = harness.Log.Segments;
+            var (path, first, next) = (segments[1].LogPath, segments[1].BaseOffset, segments[2].BaseOffset);
+            Assert.True(segments[1].SizeInBytes > 5 * size && segments.Count > 4);
+            var before = harness.ReadAll();
+            await harness.RestartAsync(() => harness.CutFile(path, kept * size));
+            var region = Assert.Single(harness.Log.Recovery.CorruptRegions);
+            var missingFrom = first + (2 * kept);
+            Assert.Equal((missingFrom, next), (region.FirstOffset, region.NextOffset));
+            Assert.Equal(missingFrom, harness.Log.DamagedFrom);
+            harness.AssertDamaged(missingFrom, next);
+            Assert.Equal(160, harness.Log.LogEndOffset);
+            Assert.Equal(before.Where(record => record.Key >= next), harness.ReadAll(next));
+            // It stays so, and nothing else is touched.
+            await harness.CrashAsync(CrashKind.KeepAll);
+            harness.AssertDamaged(missingFrom, next);
+            Assert.Equal([160L], harness.Append(1, "next").BaseOffsets);
+        }
+    }
+
+    [Fact]
+    public async Task An_index_that_points_behind_the_end_of_a_segment_that_has_all_its_offsets_is_no_cut()
+    {
+        await using var harness = await LogHarness.StartAsync(Small);
+        for (var i = 0; i < 40; i++) await harness.AppendDurablyAsync(2, "value ");
+        var before = harness.ReadAll();
+        var segment = harness.Log.Segments[1];
+        var (index, last, size) = (segment.Offsets.FilePath, segment.LimitOffset - 1 - segment.BaseOffset, segment.SizeInBytes);
+        var entry = new byte[8];
+        System.Buffers.Binary.BinaryPrimitives.WriteInt32BigEndian(entry, (int)last);
+        System.Buffers.Binary.BinaryPrimitives.WriteInt32BigEndian(entry.AsSpan(4), size + 100);
+        await harness.RestartAsync(() => harness.ExtendFile(index, entry));
+        Assert.Empty(harness.Log.Recovery.CorruptRegions);
+        Assert.Equal(before, harness.ReadAll());
+    }
+
+    [Fact]
+    public async Task A_closed_segments_index_ends_with_its_last_batch_also_when_it_was_closed_again_after_a_truncation()
+    {
+        await using var harness = await LogHarness.StartAsync(Small);
+        for (var i = 0; i < 40; i++) await harness.AppendDurablyAsync(2, "value ");
+        harness.Log.TruncateTo(harness.Log.Segments[2].BaseOffset - 2);
+        for (var i = 0; i < 40; i++) await harness.AppendDurablyAsync(1, "another ");
+        var before = harness.ReadAll();
+        await harness.RestartAsync();
+        Assert.False(harness.Log.Recovery.HasFindings, harness.Log.Recovery.ToString());
+        Assert.Equal(before, harness.ReadAll());
+        for (var i = 0; i < harness.Log.Segments.Count - 1; i++)
+        {
+            var segment = harness.Log.Segments[i];
+            Assert.Equal(segment.LimitOffset - 1, segment.BaseOffset + segment.Offsets.ReadLast()!.Value.RelativeOffset);
+        }
+    }
+
+    [Fact]
     public async Task A_damaged_last_batch_that_was_durable_keeps_its_offsets()
     {
         var last = LogHarness.Batch(2, "last").Length;
