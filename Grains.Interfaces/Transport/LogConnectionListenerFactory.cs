@@ -120,7 +120,19 @@ internal sealed class LogConnectionListenerFactory(IDirectConnections? direct = 
 
         private async Task SortAsync()
         {
-            while (await _listener.AcceptSocketAsync(CancellationToken.None).ConfigureAwait(false) is { } socket) _sorter.Sort(socket);
+            while (await _listener.AcceptSocketAsync(CancellationToken.None).ConfigureAwait(false) is { } socket)
+            {
+                try
+                {
+                    _sorter.Sort(socket);
+                }
+                catch (Exception e) when (e is SocketException or ObjectDisposedException)
+                {
+                    // It is gone already; the next one need not be.
+                    socket.Dispose();
+                }
+            }
+
             _forOrleans.Writer.TryComplete();
         }
 

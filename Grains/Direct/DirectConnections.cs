@@ -11,7 +11,7 @@ namespace OrleansLog.Grains.Direct;
 /// The direct connections that other nodes and clients have opened to this one: greets them, and hands each to the service of its role.
 /// Thread-safe.
 /// </summary>
-internal sealed partial class DirectConnections(IServiceProvider services, ILogger<DirectConnections> logger)
+internal sealed partial class DirectConnections(IServiceProvider services, TimeProvider time, ILogger<DirectConnections> logger)
     : IDirectConnections, ILifecycleParticipant<ISiloLifecycle>
 {
     /// <summary>Connections at a time; each has a thread and a buffer of 256 KiB.</summary>
@@ -20,6 +20,8 @@ internal sealed partial class DirectConnections(IServiceProvider services, ILogg
     // An answer is small, and who asked waits for it.
     private const long MaxBacklogBytes = 64L * 1024 * 1024;
     private const int MaxFrameBytes = RecordBytesCodec.MaxLength + 4096;
+
+    private static readonly TimeSpan s_greetingPatience = TimeSpan.FromSeconds(5);
 
     private readonly ConcurrentDictionary<FrameSocket, byte> _connections = new();
     private volatile bool _isListening;
@@ -52,9 +54,12 @@ internal sealed partial class DirectConnections(IServiceProvider services, ILogg
                 return;
             }
 
-            var connection = new FrameSocket(socket, MaxFrameBytes, MaxBacklogBytes, $"direct from {socket.RemoteEndPoint}");
+            // Whoever has not said who it is gets no more memory than that takes.
+            var connection = new FrameSocket(socket, DirectGreeting.MaxBytes, MaxBacklogBytes, $"direct from {socket.RemoteEndPoint}");
             _connections[connection] = 0;
-            connection.Start(new Guest(this, connection));
+            var guest = new Guest(this, connection);
+            connection.Start(guest);
+            _ = CloseUnlessGreetedAsync(guest, connection);
             if (_isStopped) connection.Close(new IOException("the silo stops"));
         }
         catch (Exception e) when (e is SocketException or ObjectDisposedException)
@@ -64,6 +69,13 @@ internal sealed partial class DirectConnections(IServiceProvider services, ILogg
         }
     }
 
+    // Cannot fail.
+    private async Task CloseUnlessGreetedAsync(Guest guest, FrameSocket connection)
+    {
+        await Task.Delay(s_greetingPatience, time).ConfigureAwait(false);
+        if (!guest.IsWelcome) connection.Close(new TimeoutException($"no greeting came within {s_greetingPatience.TotalSeconds} s"));
+    }
+
     // Not asked for before: the services need the silo's networking, and that needs this.
     private IDirectService? ServiceOf(DirectRole role) =>
         services.GetServices<IDirectService>().FirstOrDefault(service => service.Role == role);
@@ -71,8 +83,11 @@ internal sealed partial class DirectConnections(IServiceProvider services, ILogg
     [LoggerMessage(Level = LogLevel.Warning, Message = "A direct connection is closed at once: there are {Limit}, the bound.")]
     private partial void LogFull(int limit);
 
-    [LoggerMessage(Level = LogLevel.Warning, Message = "A direct connection was refused: {Reason}")]
+    [LoggerMessage(Level = LogLevel.Warning, Message = "A direct connection is closed: {Reason}")]
     private partial void LogRefused(string reason);
+
+    [LoggerMessage(Level = LogLevel.Error, Message = "A direct connection is closed by a failure here.")]
+    private partial void LogFailed(Exception reason);
 
     [LoggerMessage(Level = LogLevel.Debug, Message = "A direct connection has ended: {Reason}")]
     private partial void LogEnded(string reason);
@@ -81,6 +96,8 @@ internal sealed partial class DirectConnections(IServiceProvider services, ILogg
     private sealed class Guest(DirectConnections owner, FrameSocket connection) : IFrameHandler
     {
         private IFrameHandler? _service;
+
+        public bool IsWelcome => Volatile.Read(ref _service) is not null;
 
         public void OnFrame(ReadOnlyMemory<byte> frame, bool isLast)
         {
@@ -96,19 +113,18 @@ internal sealed partial class DirectConnections(IServiceProvider services, ILogg
                 ? $"version {DirectGreeting.CurrentVersion} is spoken here, not {greeting.Version}"
                 : wanted is null ? $"nobody here serves the role {(byte)greeting.Role}" : wanted.WhyNot(greeting);
             connection.Send(DirectGreeting.Answer(whyNot ?? ""));
-            if (whyNot is not null)
-            {
-                owner.LogRefused(whyNot);
-                throw new InvalidDataException(whyNot);
-            }
+            if (whyNot is not null) throw new InvalidDataException(whyNot);
 
-            _service = wanted!.Serve(connection);
+            connection.MaxFrameBytes = MaxFrameBytes;
+            Volatile.Write(ref _service, wanted!.Serve(connection));
         }
 
         public void OnClosed(Exception reason)
         {
             owner._connections.TryRemove(connection, out _);
-            owner.LogEnded(reason.Message);
+            if (reason is InvalidDataException) owner.LogRefused(reason.Message);
+            else if (reason is IOException or SocketException or TimeoutException) owner.LogEnded(reason.Message);
+            else owner.LogFailed(reason);
             _service?.OnClosed(reason);
         }
     }

@@ -14,6 +14,7 @@ internal sealed class ReplicaLink(
     TopicPartition partition, IReplicaGrain replica, int nodeId, NodeDirectory nodes, ReplicaChannels channels) : IReplicaLink
 {
     private ReplicaChannel? _channel;
+    private int _byGrain;
 
     /// <inheritdoc/>
     public async Task<FollowerLogState> BeginTermAsync(BeginTermRequest request, CancellationToken cancellationToken)
@@ -33,14 +34,26 @@ internal sealed class ReplicaLink(
     public Task<ReplicateResponse> ReplicateAsync(ReplicateRequest request, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(request);
-        return Volatile.Read(ref _channel) is { } channel
-            ? channel.ReplicateAsync(partition, request, cancellationToken)
-            : ByGrainAsync(request, cancellationToken);
+        var channel = Volatile.Read(ref _channel);
+        // One that could not be made when the term began; what went another way must not be overtaken by what goes this one.
+        if (channel is null && Volatile.Read(ref _byGrain) == 0 && channels.FindAsync(nodeId) is { IsCompletedSuccessfully: true, Result: { } made })
+            Volatile.Write(ref _channel, channel = made);
+        return channel is not null ? channel.ReplicateAsync(partition, request, cancellationToken) : ByGrainAsync(request, cancellationToken);
     }
 
     private async Task<ReplicateResponse> ByGrainAsync(ReplicateRequest request, CancellationToken cancellationToken)
     {
-        var response = await replica.Replicate(request.ToMessage()).WaitAsync(cancellationToken).ConfigureAwait(false);
+        Interlocked.Increment(ref _byGrain);
+        var call = replica.Replicate(request.ToMessage());
+        _ = NoteEndAsync(call);
+        var response = await call.WaitAsync(cancellationToken).ConfigureAwait(false);
         return response.ToEngine();
+    }
+
+    // Its failure is its caller's to see.
+    private async Task NoteEndAsync(Task call)
+    {
+        await call.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        Interlocked.Decrement(ref _byGrain);
     }
 }

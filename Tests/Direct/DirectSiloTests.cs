@@ -51,6 +51,30 @@ public sealed class DirectSiloTests : IDisposable
         channel.Close(new IOException("the test is over"));
     }
 
+    [Fact]
+    public async Task Who_says_nothing_or_too_much_before_its_greeting_is_cut_off()
+    {
+        await using var silo = await StartAsync();
+        using var silent = ProduceChannel.Connect(new IPEndPoint(IPAddress.Loopback, silo.GatewayPort), s_patience);
+        using var loud = ProduceChannel.Connect(new IPEndPoint(IPAddress.Loopback, silo.GatewayPort), s_patience);
+        loud.Send([0, 0, 16, 0, 1, 2, 3]);
+        silent.ReceiveTimeout = loud.ReceiveTimeout = (int)s_patience.TotalMilliseconds;
+        Assert.Equal(0, ReceiveOrEnd(loud));
+        Assert.Equal(0, ReceiveOrEnd(silent));
+
+        static int ReceiveOrEnd(System.Net.Sockets.Socket socket)
+        {
+            try
+            {
+                return socket.Receive(new byte[1]);
+            }
+            catch (System.Net.Sockets.SocketException reset) when (reset.SocketErrorCode == System.Net.Sockets.SocketError.ConnectionReset)
+            {
+                return 0;
+            }
+        }
+    }
+
     [Theory]
     [InlineData("other", "default", "cluster id here is 'default'")]
     [InlineData("default", "other", "service id here is 'default'")]

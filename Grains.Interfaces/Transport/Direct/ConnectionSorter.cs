@@ -53,7 +53,15 @@ internal sealed class ConnectionSorter(IDirectConnections direct, Action<Socket>
                 foreach (var waiting in _silent) readable.Add(waiting.Socket);
             }
 
-            Socket.Select(readable, null, null, LookMicroseconds);
+            try
+            {
+                Socket.Select(readable, null, null, LookMicroseconds);
+            }
+            catch (Exception e) when (e is SocketException or ObjectDisposedException)
+            {
+                // One of them is gone; which, the look at each tells.
+            }
+
             var now = Environment.TickCount64;
             List<Waiting> looked;
             lock (_gate) looked = _silent.FindAll(waiting => waiting.Deadline < now || readable.Contains(waiting.Socket));
@@ -84,7 +92,7 @@ internal sealed class ConnectionSorter(IDirectConnections direct, Action<Socket>
                 return true;
             }
         }
-        catch (SocketException)
+        catch (Exception e) when (e is SocketException or ObjectDisposedException)
         {
             // Reset before it said anything: Orleans sees that, too.
         }

@@ -14,11 +14,14 @@ internal sealed class FrameSocket
     private const int LengthBytes = 4;
     private const int ReceiveBufferBytes = 256 * 1024;
     private const int KeptBytes = 4 * 1024 * 1024;
+    private const int FirstPartBytes = 2 * 1024 * 1024;
     private const int JoinedBytes = 64 * 1024;
     private const int WritableMicroseconds = 200_000;
 
+    // A host that vanished is noticed after a minute and a half, though nothing is sent to it.
+    private const int KeepAliveAfterSeconds = 60, KeepAliveEverySeconds = 10, KeepAliveTries = 3;
+
     private readonly Socket _socket;
-    private readonly int _maxFrameBytes;
     private readonly long _maxBacklogBytes;
     private readonly string _name;
 
@@ -43,13 +46,19 @@ internal sealed class FrameSocket
     public FrameSocket(Socket socket, int maxFrameBytes, long maxBacklogBytes, string name)
     {
         _socket = socket;
-        _maxFrameBytes = maxFrameBytes;
+        MaxFrameBytes = maxFrameBytes;
         _maxBacklogBytes = maxBacklogBytes;
         _name = name;
         socket.NoDelay = true;
         socket.SetSocketOption(SocketOptionLevel.Socket, SocketOptionName.KeepAlive, true);
+        socket.SetSocketOption(SocketOptionLevel.Tcp, SocketOptionName.TcpKeepAliveTime, KeepAliveAfterSeconds);
+        socket.SetSocketOption(SocketOptionLevel.Tcp, SocketOptionName.TcpKeepAliveInterval, KeepAliveEverySeconds);
+        socket.SetSocketOption(SocketOptionLevel.Tcp, SocketOptionName.TcpKeepAliveRetryCount, KeepAliveTries);
         socket.Blocking = false;
     }
+
+    /// <summary>A longer frame that comes in ends the connection. Changed before <see cref="Start"/> or within a handler's call.</summary>
+    public int MaxFrameBytes { get; set; }
 
     /// <summary>Whether it has ended, or is about to.</summary>
     public bool IsClosed => Volatile.Read(ref _isClosed);
@@ -240,26 +249,27 @@ internal sealed class FrameSocket
 
     private void ReceiveLarge(ReadOnlySpan<byte> begin, int length)
     {
-        if (_large.Length < length) _large = GC.AllocateUninitializedArray<byte>(length);
-        var frame = _large.AsMemory(0, length);
-        begin.CopyTo(frame.Span);
+        // Memory is made as the bytes come: a length alone costs nothing.
+        if (_large.Length < Math.Min(length, FirstPartBytes)) _large = GC.AllocateUninitializedArray<byte>(Math.Min(length, FirstPartBytes));
+        begin.CopyTo(_large);
         for (var at = begin.Length; at < length;)
         {
-            var received = ReceiveSome(frame.Span[at..]);
+            if (at == _large.Length) Array.Resize(ref _large, (int)Math.Min(length, 2L * at));
+            var received = ReceiveSome(_large.AsSpan(at, Math.Min(length, _large.Length) - at));
             if (received == 0) throw new IOException($"The other side closed {_name} within a frame.");
             at += received;
         }
 
-        _handler!.OnFrame(frame, _socket.Available == 0);
+        _handler!.OnFrame(_large.AsMemory(0, length), _socket.Available == 0);
         if (_large.Length > KeptBytes) _large = [];
     }
 
     private int LengthAt(ReadOnlySpan<byte> bytes)
     {
         var length = BinaryPrimitives.ReadInt32LittleEndian(bytes);
-        return length >= 0 && length <= _maxFrameBytes
+        return length >= 0 && length <= MaxFrameBytes
             ? length
-            : throw new InvalidDataException($"A frame of {length} bytes came by {_name}; the bound is {_maxFrameBytes}.");
+            : throw new InvalidDataException($"A frame of {length} bytes came by {_name}; the bound is {MaxFrameBytes}.");
     }
 
     private int ReceiveSome(Span<byte> room)
