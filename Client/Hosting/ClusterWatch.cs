@@ -5,20 +5,22 @@ namespace OrleansLog.Client;
 
 /// <summary>
 /// Hears from the cluster which nodes run. When one is gone, the calls that may have been under way to it are given up, to be
-/// repeated at once; Orleans would let them wait for their timeouts, since only the gateway knows where they went. It asks by
-/// several gateways, as one of them may hang itself; a question waits there until there is news, and is put again when a
-/// connection breaks, as it may have been on that. It has Orleans connect to gateways that are new, too, which it would do with the first
-/// call that has to go another way than before, and while that waits.
+/// repeated at once; Orleans would let them wait for their timeouts, since only the gateway knows where they went.
+/// <para>
+/// A question waits at a gateway until there is news. Any gateway may hang, so that what waits there is not answered, and nobody can
+/// tell; so a question waits at each of them. Which gateway a call goes by, Orleans decides when a key is first used, and keeps to it while
+/// that gateway is there: so keys are tried with questions that are answered at once, and tell by whom, until there is one for each.
+/// That has Orleans connect to gateways that are new, too, before a call has to go that way.
+/// </para>
 /// </summary>
 internal sealed class ClusterWatch : IAsyncDisposable
 {
-    private const int Questions = 3;
+    // With more gateways than this, some have no question; that one of those hangs is heard from the others.
+    private const int MostQuestions = 8;
     private static readonly TimeSpan Wait = TimeSpan.FromSeconds(20);
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(25);
-    private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(500);
-
-    // Orleans has asked for the gateways by then.
-    private static readonly TimeSpan BeforeConnecting = WatchedGateways.RefreshPeriod * 1.5;
+    private static readonly TimeSpan QuickPatience = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan Pause = WatchedGateways.RefreshPeriod;
 
     private readonly IGrainFactory _grains;
     private readonly ConnectionMonitor _connection;
@@ -27,9 +29,15 @@ internal sealed class ClusterWatch : IAsyncDisposable
     private readonly TimeProvider _time;
     private readonly ILogger _log;
     private readonly CancellationTokenSource _stopping = new();
+    private readonly AsyncSignal _signal;
     private readonly Lock _gate = new();
-    private readonly Task _loops;
+    private readonly Task _loop;
+
+    // By the node of the gateway: the question that waits there, and the key whose questions go there.
+    private readonly Dictionary<int, object> _waiting = [];
+    private readonly Dictionary<int, long> _keys = [];
     private RunningNodes? _known;
+    private long _lastKey;
 
     public ClusterWatch(
         IGrainFactory grains, ConnectionMonitor connection, WatchedGateways? gateways, TimeProvider time, ILoggerFactory loggers,
@@ -41,69 +49,141 @@ internal sealed class ClusterWatch : IAsyncDisposable
         _direct = direct;
         _time = time;
         _log = loggers.CreateLogger("OrleansLog.Client.ClusterWatch");
-        _loops = Task.WhenAll(Enumerable.Range(0, Questions).Select(key => BackgroundTask.Run(() => RunAsync(key))));
+        _signal = new AsyncSignal(time);
+        _loop = BackgroundTask.Run(RunAsync);
     }
 
     public async ValueTask DisposeAsync()
     {
         await _stopping.CancelAsync().ConfigureAwait(false);
-        await _loops.ConfigureAwait(false);
+        _signal.Set();
+        await _loop.ConfigureAwait(false);
+        _signal.Dispose();
         _stopping.Dispose();
     }
 
-    private async Task RunAsync(int key)
+    private async Task RunAsync()
     {
-        var watch = _grains.GetGrain<IClusterWatchGrain>(key);
+        var (seen, pause) = (CancellationToken.None, Pause);
         while (!_stopping.IsCancellationRequested)
         {
             var broken = _connection.Broken;
-            try
+            // Any question may have waited on what broke.
+            if (broken != seen) Forget();
+            seen = broken;
+            await using var waking = broken.Register(_signal.Set).ConfigureAwait(false);
+            if (Lacking() is var lacking and > 0) await TryKeysAsync(lacking).ConfigureAwait(false);
+            var isWoken = await _signal.WaitAsync(Lacking() > 0 ? pause : Timeout.InfiniteTimeSpan).ConfigureAwait(false);
+            pause = isWoken || pause * 2 > Wait ? Pause : pause * 2;
+        }
+    }
+
+    private void Forget()
+    {
+        lock (_gate) _waiting.Clear();
+    }
+
+    /// <summary>How many gateways have no question.</summary>
+    private int Lacking()
+    {
+        lock (_gate) return _known is null ? 1 : Math.Max(0, Wanted(_known) - _waiting.Count);
+    }
+
+    private int Wanted(RunningNodes known) =>
+        Math.Min(Math.Min(known.Gateways.Count, _gateways?.Count ?? MostQuestions), MostQuestions);
+
+    /// <summary>Asks with keys that went, or may go, to gateways where no question waits, and has one wait with each that did.</summary>
+    private Task TryKeysAsync(int lacking)
+    {
+        long[] keys;
+        lock (_gate)
+        {
+            var before = _keys.Where(key => !_waiting.ContainsKey(key.Key)).ToArray();
+            foreach (var (node, _) in before) _keys.Remove(node);
+            keys = [.. before.Select(static key => key.Value)];
+            // New keys go by one gateway after the other.
+            if (keys.Length < lacking) keys = [.. keys, .. Enumerable.Range(0, _known is null ? 1 : Wanted(_known)).Select(_ => ++_lastKey)];
+        }
+
+        return Task.WhenAll(keys.Select(TryKeyAsync));
+    }
+
+    private async Task TryKeyAsync(long key)
+    {
+        try
+        {
+            var answer = await _grains.GetGrain<IClusterWatchGrain>(key).Watch(-1, maxWaitMs: 0)
+                .WaitAsync(QuickPatience, _time, _stopping.Token).ConfigureAwait(false);
+            Note(answer);
+            var question = new object();
+            lock (_gate)
             {
-                Note(await watch.Watch(Volatile.Read(ref _known)?.Version ?? -1, (int)Wait.TotalMilliseconds)
-                    .WaitAsync(broken).WaitAsync(Patience, _time, _stopping.Token).ConfigureAwait(false));
-                continue;
-            }
-            catch (OperationCanceledException) when (broken.IsCancellationRequested)
-            {
-                continue;
-            }
-            catch (Exception exception) when (exception is not OutOfMemoryException)
-            {
-                if (_log.IsEnabled(LogLevel.Debug)) _log.LogDebug(exception, "The cluster could not be asked which nodes run");
+                // One that is not among them has yet to join, or is gone.
+                if (_known?.GatewayNodes?.Contains(answer.AnsweredBy) != true || !_waiting.TryAdd(answer.AnsweredBy, question)) return;
+                _keys[answer.AnsweredBy] = key;
             }
 
-            await Task.Delay(Pause, _time, _stopping.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            _ = WaitForNewsAsync(key, answer.AnsweredBy, question); // logs what goes wrong
         }
+        catch (Exception exception) when (exception is not OutOfMemoryException)
+        {
+            LogFailure(exception);
+        }
+    }
+
+    private async Task WaitForNewsAsync(long key, int node, object question)
+    {
+        var asked = _time.GetTimestamp();
+        var before = Volatile.Read(ref _known)!.Version;
+        try
+        {
+            var answer = await _grains.GetGrain<IClusterWatchGrain>(key).Watch(before, (int)Wait.TotalMilliseconds)
+                .WaitAsync(Patience, _time, _stopping.Token).ConfigureAwait(false);
+            Note(answer);
+        }
+        catch (Exception exception) when (exception is not OutOfMemoryException)
+        {
+            LogFailure(exception);
+        }
+
+        // A gateway that is about to stop answers at once, or not at all.
+        if (Volatile.Read(ref _known)!.Version == before && _time.GetElapsedTime(asked) < Wait / 2)
+            await Task.Delay(Pause, _time).ConfigureAwait(false);
+        lock (_gate)
+        {
+            if (!_waiting.TryGetValue(node, out var current) || !ReferenceEquals(current, question)) return;
+            _waiting.Remove(node);
+        }
+
+        _signal.Set();
     }
 
     private void Note(RunningNodes now)
     {
-        string[] lost, added;
+        string[] lost;
         lock (_gate)
         {
-            if (_known is { } known && now.Version <= known.Version) return;
+            if (_stopping.IsCancellationRequested || (_known is { } known && now.Version <= known.Version)) return;
             lost = [.. (_known?.Silos ?? []).Except(now.Silos)];
-            added = [.. now.Gateways.Except(_known?.Gateways ?? [])];
             Volatile.Write(ref _known, now);
+            foreach (var gone in _waiting.Keys.Except(now.GatewayNodes ?? []).ToArray())
+            {
+                _waiting.Remove(gone);
+                _keys.Remove(gone);
+            }
+
             _gateways?.Update(now.Gateways);
             _direct?.Update(now);
         }
 
-        if (added.Length > 0) _ = ConnectAsync(now.Gateways.Count); // cannot fail
+        _signal.Set();
         if (lost.Length == 0) return;
         if (_log.IsEnabled(LogLevel.Information)) _log.LogInformation("Gone: {Silos}", string.Join(", ", lost));
         _connection.NotifyNodeLost();
     }
 
-    /// <summary>Asks once by each gateway: calls of this grain go out by one after the other, and what is not connected then is.</summary>
-    private async Task ConnectAsync(int gateways)
+    private void LogFailure(Exception exception)
     {
-        await Task.Delay(BeforeConnecting, _time, _stopping.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-        if (_stopping.IsCancellationRequested) return;
-        var watch = _grains.GetGrain<IClusterWatchGrain>(0);
-        // The loops may come in between.
-        var asked = Enumerable.Range(0, gateways + Questions).Select(_ => watch.Watch(-1, maxWaitMs: 0)).ToArray();
-        Task all = Task.WhenAll(asked);
-        await all.WaitAsync(Patience, _time, _stopping.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        if (_log.IsEnabled(LogLevel.Debug)) _log.LogDebug(exception, "The cluster could not be asked which nodes run");
     }
 }

@@ -32,13 +32,21 @@ internal sealed class WatchedGateways(IReadOnlyList<IPEndPoint> endpoints) : IGa
         }
     }
 
+    /// <summary>How many may be called.</summary>
+    public int Count => There().Count;
+
     public Task<IList<Uri>> GetGateways()
+    {
+        IList<Uri> uris = [.. There().Select(static endpoint => endpoint.ToGatewayUri())];
+        return Task.FromResult(uris);
+    }
+
+    private IReadOnlyList<IPEndPoint> There()
     {
         lock (_gate)
         {
             IPEndPoint[] there = [.. endpoints.Where(endpoint => !_seen.Contains(endpoint.ToString()) || _live.Contains(endpoint.ToString()))];
-            IList<Uri> uris = [.. (there.Length > 0 ? there : endpoints).Select(static endpoint => endpoint.ToGatewayUri())];
-            return Task.FromResult(uris);
+            return there.Length > 0 ? there : endpoints;
         }
     }
 }

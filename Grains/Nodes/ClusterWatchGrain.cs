@@ -19,7 +19,7 @@ internal sealed class ClusterWatchGrain(NodeDirectory nodes, SiloStopping stoppi
         using var ending = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, stopping.Token);
         try
         {
-            return Describe(await nodes.WaitForAsync(view => view.Version.Value > knownVersion, ending.Token));
+            return Describe(await nodes.WaitForAsync(view => view.Revision > knownVersion, ending.Token));
         }
         catch (OperationCanceledException)
         {
@@ -27,13 +27,14 @@ internal sealed class ClusterWatchGrain(NodeDirectory nodes, SiloStopping stoppi
         }
     }
 
-    private static RunningNodes Describe(NodeView view)
+    private RunningNodes Describe(NodeView view)
     {
         ClusterNode[] withGateway = [.. view.Nodes.Where(node => node is { IsActive: true, Gateway: not null })];
         return new RunningNodes(
-            view.Version.Value,
-            [.. view.Nodes.Select(node => node.Silo.ToParsableString())],
+            view.Revision,
+            [.. view.Nodes.Select(node => node.Silo).Concat(view.Unknown).Select(silo => silo.ToParsableString())],
             [.. withGateway.Select(node => node.Gateway!)],
-            [.. withGateway.Select(node => node.NodeId)]);
+            [.. withGateway.Select(node => node.NodeId)],
+            nodes.OwnId);
     }
 }

@@ -6,6 +6,8 @@ namespace OrleansLog.Grains.Placement;
 /// <summary>Which nodes run, at one version of the membership. Immutable.</summary>
 internal sealed class NodeView
 {
+    private const int UnknownBits = 10;
+
     private readonly FrozenDictionary<int, ClusterNode> _byId;
     private readonly FrozenDictionary<SiloAddress, ClusterNode> _bySilo;
 
@@ -18,6 +20,7 @@ internal sealed class NodeView
         Version = version;
         Nodes = [.. nodes.OrderBy(static node => node.NodeId)];
         Unknown = [.. unknown.Order()];
+        Revision = version.Value < 0 ? -1 : ((version.Value + 1) << UnknownBits) - 1 - Math.Min(Unknown.Count, (1 << UnknownBits) - 1);
         _byId = Nodes.ToFrozenDictionary(static node => node.NodeId);
         _bySilo = Nodes.ToFrozenDictionary(static node => node.Silo);
         Brokers = [.. Nodes.Where(static node => node.IsActive).Select(static node => node.ToBroker()).OfType<KafkaBroker>()];
@@ -30,6 +33,10 @@ internal sealed class NodeView
     /// <summary>The version of the membership this view was made from. Views of one version differ when a silo has said since
     /// which node it is.</summary>
     public MembershipVersion Version { get; }
+
+    /// <summary>Of two views, on whatever nodes, the one that knows more has the greater: it is of a later version of the membership, or
+    /// of the same one, and fewer silos have yet to say which node they are. From -1, the empty view's.</summary>
+    public long Revision { get; }
 
     /// <summary>The nodes that can be reached, ordered by id: those that take work, and those that join or leave.</summary>
     public IReadOnlyList<ClusterNode> Nodes { get; }

@@ -1,6 +1,5 @@
 using Microsoft.Extensions.Logging.Abstractions;
 using OrleansLog.Client;
-using OrleansLog.Grains.Interfaces;
 using OrleansLog.Tests.Client.Fakes;
 using Xunit;
 
@@ -15,14 +14,10 @@ public sealed class ClusterWatchTests
     public async Task Calls_are_given_up_when_a_node_is_gone()
     {
         await using var watch = Watch();
-        var first = _cluster.Watch.TakeQuestion();
-        Assert.Equal(-1, first.Known);
-        first.Answer.SetResult(new RunningNodes(1, ["a", "b"], []));
-        var next = first;
-        while (next.Known < 1) next = _cluster.Watch.TakeQuestion();
+        await UntilAsync(() => IsAskedAt(1, 2, 3));
         var given = new TaskCompletionSource();
         await using var registration = _cluster.Connection.Broken.Register(given.SetResult);
-        next.Answer.SetResult(new RunningNodes(2, ["b"], []));
+        _cluster.Watch.Change(FakeWatch.Nodes(2, 1, 3));
         await given.Task.WaitAsync(TimeSpan.FromSeconds(30), CancellationToken.None);
     }
 
@@ -30,29 +25,60 @@ public sealed class ClusterWatchTests
     public async Task Questions_that_may_have_been_on_a_broken_connection_are_put_again()
     {
         await using var watch = Watch();
-        for (var i = 0; i < 3; i++) _cluster.Watch.TakeQuestion();
+        await UntilAsync(() => IsAskedAt(1, 2, 3));
+        Assert.Equal(3, _cluster.Watch.Waiting.Count);
         _cluster.Connection.NotifyClusterConnectionLost();
-        for (var i = 0; i < 3; i++) _cluster.Watch.TakeQuestion();
+        await UntilAsync(() => _cluster.Watch.Waiting.Count == 6);
     }
 
     [Fact]
     public async Task Gateways_that_are_new_are_called_before_anybody_needs_them()
     {
         await using var watch = Watch();
-        _cluster.Watch.TakeQuestion().Answer.SetResult(new RunningNodes(1, ["a"], ["127.0.0.1:1", "127.0.0.1:2"]));
-        await UntilAsync(() => _cluster.Watch.QuickQuestions >= 2);
-        var before = _cluster.Watch.QuickQuestions;
-        var next = _cluster.Watch.TakeQuestion();
-        while (next.Known < 1) next = _cluster.Watch.TakeQuestion();
-        next.Answer.SetResult(new RunningNodes(2, ["a", "b"], ["127.0.0.1:1", "127.0.0.1:2", "127.0.0.1:3"]));
-        await UntilAsync(() => _cluster.Watch.QuickQuestions >= before + 3);
+        await UntilAsync(() => IsAskedAt(1, 2, 3));
+        _cluster.Watch.Change(FakeWatch.Nodes(2, 1, 2, 3, 4));
+        await UntilAsync(() => IsAskedAt(1, 2, 3, 4));
     }
+
+    /// <summary>Any may hang, and that is heard only of the others.</summary>
+    [Fact]
+    public async Task A_question_waits_at_every_gateway_whatever_came_before()
+    {
+        var random = new Random(7);
+        await using var watch = Watch();
+        var nodes = new HashSet<int> { 1, 2, 3 };
+        for (var version = 2; version < 100; version++)
+        {
+            await UntilAsync(() => IsAskedAt([.. nodes]));
+            // Some have waited for long enough; a node hangs until the others say that it is gone, and one comes back.
+            foreach (var question in _cluster.Watch.Waiting.Where(_ => random.Next(4) == 0)) _cluster.Watch.Answer(question);
+            var gone = random.Next(1, 4);
+            _cluster.Watch.Hanging = nodes.Remove(gone) ? gone : 0;
+            if (_cluster.Watch.Hanging == 0 || nodes.Count == 0) nodes.Add(gone);
+            _cluster.Watch.Change(FakeWatch.Nodes(version, [.. nodes]));
+            _cluster.Watch.Hanging = 0;
+        }
+    }
+
+    /// <summary>A client that was given one gateway cannot ask the others.</summary>
+    [Fact]
+    public async Task Gateways_that_the_client_does_not_know_are_not_looked_for()
+    {
+        await using var watch = Watch(new WatchedGateways([new(System.Net.IPAddress.Loopback, 2)]));
+        await UntilAsync(() => _cluster.Watch.Waiting.Count == 1);
+        await Task.Delay(WatchedGateways.RefreshPeriod * 3); // nothing is to come
+        Assert.Single(_cluster.Watch.Waiting);
+    }
+
+    private bool IsAskedAt(params int[] nodes) =>
+        nodes.All(node => _cluster.Watch.Waiting.Any(question => question.Node == node && question.Known == _cluster.Watch.Version));
 
     private static async Task UntilAsync(Func<bool> condition)
     {
         using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(30));
-        while (!condition()) await Task.Delay(20, limit.Token);
+        while (!condition()) await Task.Delay(5, limit.Token);
     }
 
-    private ClusterWatch Watch() => new(_cluster, _cluster.Connection, null, TimeProvider.System, NullLoggerFactory.Instance);
+    private ClusterWatch Watch(WatchedGateways? gateways = null) =>
+        new(_cluster, _cluster.Connection, gateways, TimeProvider.System, NullLoggerFactory.Instance);
 }

@@ -20,8 +20,8 @@ internal sealed record Fault(string Name, int Weight, Func<FaultContext, Task> R
             new("kill -9 of a follower", 3, static async c => await c.KillAndWaitAsync(await c.FollowerAsync())),
             new("kill -9 of the group's coordinator", 2, static async c => await c.KillAndWaitAsync(await c.CoordinatorAsync())),
             new("kill -9 of all", 1, static c => Task.WhenAll(c.Cluster.Nodes.Select(c.Cluster.KillAsync))),
-            new("a pause shorter than detection", 2, static c => c.PauseAsync(200, 1_500)),
-            new("a pause past detection", 2, static c => c.PauseAsync(6_000, 10_000)),
+            new("a pause shorter than detection", 2, static c => c.PauseBrieflyAsync()),
+            new("a pause past detection", 2, static c => c.HangAsync()),
             new("a leader cut off from a follower", 2, static async c =>
             {
                 c.Cluster.Network.CutBetween(await c.LeaderAsync(), await c.FollowerAsync());
@@ -116,19 +116,19 @@ internal sealed class FaultContext(FaultCluster cluster, OrleansLogClient client
     /// <summary>The partition that the present fault is about.</summary>
     public int Partition { get; set; }
 
-    /// <summary>The node whose death this round was, or null.</summary>
-    public int? Killed { get; private set; }
+    /// <summary>How this round took a node away from the partitions that it led, for the report; null when it took none.</summary>
+    public string? Loss { get; private set; }
 
-    /// <summary>The partitions that the killed node led, with all their replicas in sync.</summary>
-    public IReadOnlyList<int> LedByKilled { get; private set; } = [];
+    /// <summary>The partitions that the lost node led, with all their replicas in sync.</summary>
+    public IReadOnlyList<int> LedByLost { get; private set; } = [];
 
     /// <summary>Those of which a replica was out of sync, from the round before: they may have to wait for it.</summary>
-    public IReadOnlyList<int> ShortLedByKilled { get; private set; } = [];
+    public IReadOnlyList<int> ShortLedByLost { get; private set; } = [];
 
     public void Begin()
     {
         Partition = random.Next(partitions);
-        (Killed, LedByKilled, ShortLedByKilled) = (null, [], []);
+        (Loss, LedByLost, ShortLedByLost) = (null, [], []);
     }
 
     public int AnyNode() => cluster.Nodes[random.Next(cluster.Nodes.Count)];
@@ -150,6 +150,31 @@ internal sealed class FaultContext(FaultCluster cluster, OrleansLogClient client
 
     public async Task KillAndWaitAsync(int node)
     {
+        await NoteLossAsync("kill -9", node);
+        await cluster.KillAsync(node);
+        await WaitAsync(0, 4_000);
+    }
+
+    /// <summary>Stops a leader for so short that nobody may take it for dead.</summary>
+    public async Task PauseBrieflyAsync() => await PauseAsync(await LeaderAsync(), 200, 1_500);
+
+    /// <summary>Stops a leader for so long that it is declared dead.</summary>
+    public async Task HangAsync()
+    {
+        var node = await LeaderAsync();
+        await NoteLossAsync("SIGSTOP", node);
+        await PauseAsync(node, 6_000, 10_000);
+    }
+
+    private async Task PauseAsync(int node, int leastMs, int mostMs)
+    {
+        cluster.Pause(node);
+        await WaitAsync(leastMs, mostMs);
+        cluster.Resume(node);
+    }
+
+    private async Task NoteLossAsync(string how, int node)
+    {
         var (whole, lacking) = (new List<int>(), new List<int>());
         for (var partition = 0; partition < partitions; partition++)
         {
@@ -157,17 +182,7 @@ internal sealed class FaultContext(FaultCluster cluster, OrleansLogClient client
             if (state.Leader == node) (state.InSyncReplicas.Count == state.Replicas.Count ? whole : lacking).Add(partition);
         }
 
-        (Killed, LedByKilled, ShortLedByKilled) = (node, whole, lacking);
-        await cluster.KillAsync(node);
-        await WaitAsync(0, 4_000);
-    }
-
-    public async Task PauseAsync(int leastMs, int mostMs)
-    {
-        var node = await LeaderAsync();
-        cluster.Pause(node);
-        await WaitAsync(leastMs, mostMs);
-        cluster.Resume(node);
+        (Loss, LedByLost, ShortLedByLost) = (how, whole, lacking);
     }
 
     /// <summary>

@@ -36,7 +36,7 @@ internal sealed class FakeCluster : IGrainFactory
 
     public TGrainInterface GetGrain<TGrainInterface>(long primaryKey, string? grainClassNamePrefix = null)
         where TGrainInterface : IGrainWithIntegerKey =>
-        typeof(TGrainInterface) == typeof(IClusterWatchGrain) ? (TGrainInterface)(object)Watch : (TGrainInterface)(object)Catalog;
+        typeof(TGrainInterface) == typeof(IClusterWatchGrain) ? (TGrainInterface)Watch.Of(primaryKey) : (TGrainInterface)(object)Catalog;
 
     public TGrainInterface GetGrain<TGrainInterface>(string primaryKey, string? grainClassNamePrefix = null)
         where TGrainInterface : IGrainWithStringKey

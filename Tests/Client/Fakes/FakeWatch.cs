@@ -1,32 +1,76 @@
-using System.Collections.Concurrent;
 using OrleansLog.Grains.Interfaces;
 
 namespace OrleansLog.Tests.Client.Fakes;
 
-/// <summary>Answers who asks which nodes run when the test says so.</summary>
-internal sealed class FakeWatch : IClusterWatchGrain
+/// <summary>A question which nodes run, that waits at a gateway.</summary>
+/// <param name="Node">The gateway's node.</param>
+/// <param name="Known">The version that the client knew.</param>
+/// <param name="Answer">The answer.</param>
+internal sealed record FakeQuestion(int Node, long Known, TaskCompletionSource<RunningNodes> Answer);
+
+/// <summary>
+/// The gateways of a cluster, which say which nodes run. As with Orleans, a key's calls go by the gateway that was next when it was first
+/// used, as long as that is there. One that hangs answers nothing.
+/// </summary>
+internal sealed class FakeWatch
 {
-    private readonly BlockingCollection<(long Known, TaskCompletionSource<RunningNodes> Answer)> _questions = [];
+    private readonly Lock _gate = new();
+    private readonly Dictionary<long, int> _gatewayOf = [];
+    private readonly List<FakeQuestion> _questions = [];
+    private RunningNodes _now = Nodes(1, 1, 2, 3);
+    private int _next;
 
-    private int _quickQuestions;
+    /// <summary>The node whose gateway hangs, if any.</summary>
+    public int Hanging { get; set; }
 
-    /// <summary>How many questions were put that want no waiting.</summary>
-    public int QuickQuestions => Volatile.Read(ref _quickQuestions);
+    /// <summary>The version of what they say.</summary>
+    public long Version => Volatile.Read(ref _now).Version;
 
-    /// <summary>The next question that waits, waited for.</summary>
-    public (long Known, TaskCompletionSource<RunningNodes> Answer) TakeQuestion() =>
-        _questions.TryTake(out var question, TimeSpan.FromSeconds(30)) ? question : throw new TimeoutException("Nobody asked.");
-
-    public Task<RunningNodes> Watch(long knownVersion, int maxWaitMs)
+    /// <summary>The questions that wait.</summary>
+    public IReadOnlyList<FakeQuestion> Waiting
     {
-        if (maxWaitMs == 0)
+        get
         {
-            Interlocked.Increment(ref _quickQuestions);
-            return Task.FromResult(new RunningNodes(0, [], []));
+            lock (_gate) return [.. _questions.Where(static question => !question.Answer.Task.IsCompleted)];
+        }
+    }
+
+    public static RunningNodes Nodes(long version, params int[] nodes) =>
+        new(version, [.. nodes.Select(static node => $"silo-{node}")], [.. nodes.Select(static node => $"127.0.0.1:{node}")], nodes);
+
+    public IClusterWatchGrain Of(long key) => new Grain(this, key);
+
+    /// <summary>There is news, which those that do not hang answer with.</summary>
+    public void Change(RunningNodes now)
+    {
+        lock (_gate)
+        {
+            _now = now;
+            foreach (var key in _gatewayOf.Where(pair => !now.GatewayNodes!.Contains(pair.Value)).Select(static pair => pair.Key).ToArray())
+                _gatewayOf.Remove(key);
         }
 
-        var answer = new TaskCompletionSource<RunningNodes>(TaskCreationOptions.RunContinuationsAsynchronously);
-        _questions.Add((knownVersion, answer));
-        return answer.Task;
+        foreach (var question in Waiting.Where(question => question.Node != Hanging)) Answer(question);
+    }
+
+    /// <summary>Answers a question, be there news or not.</summary>
+    public void Answer(FakeQuestion question) => question.Answer.TrySetResult(_now with { AnsweredBy = question.Node });
+
+    private Task<RunningNodes> Ask(long key, long known, int maxWaitMs)
+    {
+        lock (_gate)
+        {
+            if (!_gatewayOf.TryGetValue(key, out var node))
+                _gatewayOf[key] = node = _now.GatewayNodes![_next++ % _now.GatewayNodes.Count];
+            var question = new FakeQuestion(node, known, new(TaskCreationOptions.RunContinuationsAsynchronously));
+            if (node != Hanging && (maxWaitMs == 0 || known < _now.Version)) Answer(question);
+            else if (maxWaitMs > 0) _questions.Add(question);
+            return question.Answer.Task;
+        }
+    }
+
+    private sealed class Grain(FakeWatch owner, long key) : IClusterWatchGrain
+    {
+        public Task<RunningNodes> Watch(long knownVersion, int maxWaitMs) => owner.Ask(key, knownVersion, maxWaitMs);
     }
 }

@@ -9,6 +9,7 @@ using Orleans.TestingHost;
 using OrleansLog.Engine.Storage;
 using OrleansLog.Grains;
 using OrleansLog.Grains.Hosting;
+using OrleansLog.Grains.Nodes;
 using OrleansLog.Grains.Placement;
 using Xunit;
 
@@ -109,7 +110,7 @@ public sealed class NodeDirectoryTests : IAsyncLifetime, IDisposable
     public async Task A_silo_that_cannot_be_asked_who_it_is_is_known_from_what_it_has_published()
     {
         var silo = SiloAddress.New(IPAddress.Loopback, 7, 1);
-        var identity = new Published { [silo] = new Dictionary<string, string> { [NodeMetadata.NodeIdKey] = "70", [NodeMetadata.RackKey] = "r" } };
+        var identity = new Published { [silo] = new Dictionary<string, string> { [NodeMetadata.NodeIdKey] = "70", [NodeMetadata.RackKey] = "r", [NodeMetadata.GatewayKey] = "127.0.0.1:8" } };
         var membership = new OneSilo(silo);
         var services = _cluster.Silos[0].ServiceProvider;
         using var directory = new NodeDirectory(
@@ -122,10 +123,21 @@ public sealed class NodeDirectoryTests : IAsyncLifetime, IDisposable
             NullLogger<NodeDirectory>.Instance);
         await new TestLifecycle().StartAsync(directory);
         using var limit = new CancellationTokenSource(Limit);
+        using var stopping = new SiloStopping();
+        var watch = new ClusterWatchGrain(directory, stopping, TimeProvider.System);
+        var before = await watch.Watch(-1, (int)Limit.TotalMilliseconds);
         var view = await directory.WaitForAsync(view => view.Unknown.Count == 1, limit.Token);
         Assert.Empty(view.Nodes);
         view = await directory.WaitForAsync(view => view.Unknown.Count == 0 && view.Nodes.Count == 1, limit.Token);
         Assert.Equal((70, "r", true), (view.Nodes[0].NodeId, view.Nodes[0].Rack, view.Nodes[0].IsActive));
+
+        // Whoever heard of it before it had said so hears of its gateway too, though the membership is still the same.
+        Assert.Equal([silo.ToParsableString()], before.Silos);
+        Assert.Empty(before.Gateways);
+        var after = await watch.Watch(before.Version, (int)Limit.TotalMilliseconds).WaitAsync(limit.Token);
+        Assert.True(after.Version > before.Version);
+        Assert.Equal([silo.ToParsableString()], after.Silos);
+        Assert.Equal(["127.0.0.1:8"], after.Gateways);
     }
 
     private static NodeDirectory Directory(InProcessSiloHandle silo) => silo.ServiceProvider.GetRequiredService<NodeDirectory>();
