@@ -8,7 +8,8 @@ public interface ILocalLeader
 {
     /// <summary>
     /// As <see cref="IPartitionGrain.Produce"/>. The batches are appended before the call returns, unless there is no room for them
-    /// in memory: so calls that are made one after the other are appended in that order.
+    /// in memory: so calls that are made one after the other are appended in that order. Whoever awaits it may go on on a thread that flushes
+    /// logs, and must not hold that up.
     /// </summary>
     Task<ProduceResponse> ProduceAsync(ProduceRequest request);
 

@@ -26,8 +26,7 @@ public sealed partial class PartitionLeader
     /// in this log, the caller does not listen.</param>
     /// <param name="timeout">How long to wait for the commit; it may still come about after that.</param>
     /// <param name="currentLeaderEpoch">The epoch that the caller believes in; -1 for none.</param>
-    /// <param name="flushesHere">Whether the caller's thread may wait for the disk: it makes the batches durable itself then, unless
-    /// another is about to.</param>
+    /// <param name="flushWait">Which threads of the caller's the wait for the disk may take.</param>
     /// <param name="cancellationToken">Heeded until the batches are appended, not after.</param>
     /// <exception cref="OrleansLogException">NotLeaderOrFollower, FencedLeaderEpoch, UnknownLeaderEpoch, InvalidRequiredAcks,
     /// NotEnoughReplicas, NotEnoughReplicasAfterAppend, OutOfOrderSequenceNumber, UnknownProducerId, RequestTimedOut,
@@ -38,7 +37,7 @@ public sealed partial class PartitionLeader
         short acks,
         TimeSpan timeout,
         int currentLeaderEpoch = -1,
-        bool flushesHere = false,
+        FlushWait flushWait = FlushWait.OnPool,
         CancellationToken cancellationToken = default)
     {
         var state = CheckLeads(currentLeaderEpoch);
@@ -48,6 +47,7 @@ public sealed partial class PartitionLeader
         LogAppendResult result;
         try
         {
+            var flushesHere = flushWait == FlushWait.Here;
             var parked = AppendOrPark(batches, flushesHere, out result);
             // The followers have it by now, and do the same.
             if (parked is null && flushesHere) _log.TryFlushHere(result.NextOffset);
@@ -63,7 +63,7 @@ public sealed partial class PartitionLeader
 
         // Alone in sync, this log is all there is to wait for, and a producer may count on finding what it was told is written.
         if (acks == -1 || (acks == 1 && State.Isr.Count == 1))
-            await CommitAsync(result.NextOffset, timeout).ConfigureAwait(Continuations.StayOnContext);
+            await CommitAsync(result.NextOffset, timeout, flushWait != FlushWait.OnPool).ConfigureAwait(Continuations.StayOnContext);
         else CommitInBackground(result.NextOffset);
         if (acks == -1) CheckInSync(State, ErrorCode.NotEnoughReplicasAfterAppend);
         return new ProduceOutcome(result.BaseOffsets, result.LogAppendTimeMs, _log.LogStartOffset, state.LeaderEpoch);
@@ -157,7 +157,7 @@ public sealed partial class PartitionLeader
     }
 
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder))]
-    private async ValueTask CommitAsync(long nextOffset, TimeSpan timeout)
+    private async ValueTask CommitAsync(long nextOffset, TimeSpan timeout, bool goesOnAnywhere = false)
     {
         var deadline = CancellationToken.None;
         try
@@ -165,7 +165,7 @@ public sealed partial class PartitionLeader
             if (_commit.Offset < nextOffset && _log.Config.FlushesEveryAppend)
             {
                 deadline = _deadlines.After(timeout);
-                await _log.WhenDurableAsync(nextOffset, deadline).ConfigureAwait(Continuations.StayOnContext);
+                await _log.WaitForDurability(nextOffset, goesOnAnywhere, deadline).ConfigureAwait(Continuations.StayOnContext);
             }
 
             AdvanceHighWatermark();

@@ -34,21 +34,19 @@ public sealed partial class PartitionLog
     /// <param name="nextOffset">At most <see cref="LogEndOffset"/>; see <see cref="LogAppendResult.NextOffset"/>.</param>
     /// <param name="ct">Ends the wait, not the flush.</param>
     /// <exception cref="OrleansLogException">The log went offline or was closed, or the records were truncated away.</exception>
-    public ValueTask WhenFlushedAsync(long nextOffset, CancellationToken ct = default)
-    {
-        if (FlushedOffset >= nextOffset) return ValueTask.CompletedTask;
-        ArgumentOutOfRangeException.ThrowIfGreaterThan(nextOffset, LogEndOffset);
-        return _flush.WaitAsync(nextOffset, ct);
-    }
+    public ValueTask WhenFlushedAsync(long nextOffset, CancellationToken ct = default) => WaitForFlush(nextOffset, goesOnAnywhere: false, ct);
 
     /// <summary>
     /// Completes when an append may be acknowledged as far as this log is concerned: as <see cref="WhenFlushedAsync"/> when
     /// <c>flush.messages</c> is 1, otherwise at once, since the topic then asks for fsyncs by count and time only.
     /// </summary>
     /// <exception cref="OrleansLogException">As for <see cref="WhenFlushedAsync"/>.</exception>
-    public ValueTask WhenDurableAsync(long nextOffset, CancellationToken ct = default)
+    public ValueTask WhenDurableAsync(long nextOffset, CancellationToken ct = default) => WaitForDurability(nextOffset, goesOnAnywhere: false, ct);
+
+    /// <summary>The same; with <paramref name="goesOnAnywhere"/>, who waits may go on on the thread that flushed, and must not hold it up.</summary>
+    internal ValueTask WaitForDurability(long nextOffset, bool goesOnAnywhere, CancellationToken ct)
     {
-        if (Config.FlushesEveryAppend) return WhenFlushedAsync(nextOffset, ct);
+        if (Config.FlushesEveryAppend) return WaitForFlush(nextOffset, goesOnAnywhere, ct);
         return Offline is { } failure ? ValueTask.FromException(OfflineError(failure)) : ValueTask.CompletedTask;
     }
 
@@ -93,6 +91,13 @@ public sealed partial class PartitionLog
         {
             segment.Release();
         }
+    }
+
+    private ValueTask WaitForFlush(long nextOffset, bool goesOnAnywhere, CancellationToken ct)
+    {
+        if (FlushedOffset >= nextOffset) return ValueTask.CompletedTask;
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(nextOffset, LogEndOffset);
+        return _flush.WaitAsync(nextOffset, goesOnAnywhere, ct);
     }
 
     private void ScheduleFlush(LogConfig config)

@@ -28,16 +28,17 @@ internal sealed partial class LeaderCalls(
 
     /// <summary>
     /// Produces without the leader's grain, as <see cref="ILocalLeader.ProduceAsync"/>; with <paramref name="flushesHere"/> on a thread
-    /// that may wait for the disk, and makes the records durable itself if no other is about to.
+    /// that may wait for the disk, and makes the records durable itself if no other is about to. Whoever awaits it may go on on a thread
+    /// that flushes, and must not hold that up.
     /// </summary>
     public Task<ProduceResponse> ProduceWithoutGrainAsync(PartitionLeader leader, ProduceRequest request, bool flushesHere)
     {
         LocalOf(leader).KeepGrain();
-        return ProduceAsync(leader, request, flushesHere);
+        return ProduceAsync(leader, request, flushesHere ? FlushWait.Here : FlushWait.Anywhere);
     }
 
     /// <summary>See <see cref="IPartitionGrain.Produce"/>. Appends before it returns, if there is room.</summary>
-    public async Task<ProduceResponse> ProduceAsync(PartitionLeader leader, ProduceRequest request, bool flushesHere = false)
+    public async Task<ProduceResponse> ProduceAsync(PartitionLeader leader, ProduceRequest request, FlushWait flushWait = FlushWait.OnPool)
     {
         var records = request.Records;
         if (InternalTopics.Contains(leader.Log.Partition.Topic) && !InternalWrites.IsAllowed)
@@ -51,7 +52,7 @@ internal sealed partial class LeaderCalls(
         try
         {
             // What is left to do is not the grain's: it needs no turn of it.
-            var outcome = await leader.AppendAsync(records.Memory, request.Acks, timeout, request.CurrentLeaderEpoch, flushesHere).ConfigureAwait(false);
+            var outcome = await leader.AppendAsync(records.Memory, request.Acks, timeout, request.CurrentLeaderEpoch, flushWait).ConfigureAwait(false);
             if (request.Acks == 0) Array.Fill(outcome.BaseOffsets, -1);
             return new ProduceResponse(outcome.BaseOffsets, outcome.LogAppendTimeMs, outcome.LogStartOffset, outcome.LeaderEpoch, leader.State.Leader);
         }
@@ -153,7 +154,7 @@ internal sealed partial class LeaderCalls(
         public Task<ProduceResponse> ProduceAsync(ProduceRequest request)
         {
             KeepGrain();
-            return calls.ProduceAsync(leader, request);
+            return calls.ProduceAsync(leader, request, FlushWait.Anywhere);
         }
 
         public Task<FetchResponse> FetchAsync(FetchRequest request, CancellationToken cancellationToken)

@@ -41,7 +41,7 @@ internal sealed partial class KafkaConnection : IDisposable
         _sender = new ResponseSender(socket, services.Time);
         _inFlight = new InFlight(services.Options.MaxInFlightRequests, services.Options.MaxConnectionBytes);
         _begun = Channel.CreateUnbounded<(RequestContext, Task)>(
-            new UnboundedChannelOptions { SingleReader = true, SingleWriter = true });
+            new UnboundedChannelOptions { SingleReader = true, SingleWriter = true, AllowSynchronousContinuations = true });
     }
 
     /// <summary>Where the client is.</summary>

@@ -143,7 +143,7 @@ public sealed class ClusterNode
         {
             if (Mutation == Mutation.NoSequenceCheckAfterFailover && leader.State.LeaderEpoch > 1) batch = WithoutProducer(batch);
             var flushesHere = _isDirect && _cluster.Network.Chance(0.5);
-            return await leader.AppendAsync((byte[])batch.Clone(), -1, TimeSpan.FromSeconds(5), flushesHere: flushesHere);
+            return await leader.AppendAsync((byte[])batch.Clone(), -1, TimeSpan.FromSeconds(5), flushWait: flushesHere ? FlushWait.Here : FlushWait.OnPool);
         }
         finally
         {

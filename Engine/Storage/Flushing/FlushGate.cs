@@ -21,8 +21,8 @@ internal sealed class FlushGate(IFlushScheduler scheduler, Func<long> logEndOffs
 
     private readonly Lock _gate = new();
     private readonly Func<long> _logEndOffset = logEndOffset;
-    private TaskCompletionSource? _next;
-    private TaskCompletionSource? _running;
+    private Waiters _next;
+    private Waiters _running;
     private long _runningTarget;
     private long _flushedOffset;
     private bool _isQueued;
@@ -37,8 +37,11 @@ internal sealed class FlushGate(IFlushScheduler scheduler, Func<long> logEndOffs
     /// <summary>The offset after the last record that is durable.</summary>
     public long FlushedOffset => Volatile.Read(ref _flushedOffset);
 
-    /// <summary>Completes when the records before <paramref name="nextOffset"/> are durable; on another thread than the flusher's.</summary>
-    public ValueTask WaitAsync(long nextOffset, CancellationToken ct)
+    /// <summary>
+    /// Completes when the records before <paramref name="nextOffset"/> are durable: on another thread than the flusher's, unless
+    /// <paramref name="goesOnAnywhere"/>, whereby who waits promises not to hold that up.
+    /// </summary>
+    public ValueTask WaitAsync(long nextOffset, bool goesOnAnywhere, CancellationToken ct)
     {
         if (FlushedOffset >= nextOffset) return ValueTask.CompletedTask;
         Task wait;
@@ -48,11 +51,11 @@ internal sealed class FlushGate(IFlushScheduler scheduler, Func<long> logEndOffs
             if (_failure is { } failure) return ValueTask.FromException(failure);
             if (_isRunning && nextOffset <= _runningTarget)
             {
-                wait = (_running ??= Continuations.NewCompletion()).Task;
+                wait = _running.Add(goesOnAnywhere);
             }
             else
             {
-                wait = (_next ??= Continuations.NewCompletion()).Task;
+                wait = _next.Add(goesOnAnywhere);
                 _waiting++;
                 Want();
             }
@@ -103,34 +106,34 @@ internal sealed class FlushGate(IFlushScheduler scheduler, Func<long> logEndOffs
     /// <summary>The log ends at the offset now; who waits for more is told.</summary>
     public void Truncate(long endOffset)
     {
-        TaskCompletionSource? next, running;
+        Waiters next, running;
         lock (_gate)
         {
             _truncations++;
             if (_flushedOffset > endOffset) Volatile.Write(ref _flushedOffset, endOffset);
-            (next, running, _next, _running) = (_next, _running, null, null);
+            (next, running, _next, _running) = (_next, _running, default, default);
         }
 
         // Who waited for an offset that is still there asks again; there are none in practice, as a leader does not truncate.
         var failure = new OrleansLogException(
             ErrorCode.NotLeaderOrFollower, $"The log was truncated to offset {endOffset} while the write was waiting for its flush.");
-        next?.TrySetException(failure);
-        running?.TrySetException(failure);
+        next.Fail(failure);
+        running.Fail(failure);
     }
 
     /// <summary>Fails all who wait and all who will.</summary>
     public void Fail(OrleansLogException failure)
     {
-        TaskCompletionSource? next, running;
+        Waiters next, running;
         lock (_gate)
         {
             _failure ??= failure;
             _isRunning = false;
-            (next, running, _next, _running) = (_next, _running, null, null);
+            (next, running, _next, _running) = (_next, _running, default, default);
         }
 
-        next?.TrySetException(failure);
-        running?.TrySetException(failure);
+        next.Fail(failure);
+        running.Fail(failure);
     }
 
     /// <inheritdoc/>
@@ -145,8 +148,7 @@ internal sealed class FlushGate(IFlushScheduler scheduler, Func<long> logEndOffs
             _isWanted = false;
             if (_failure is not null) return;
             _isRunning = true;
-            _running = _next;
-            _next = null;
+            (_running, _next) = (_next, default);
             // Read before the fsync: what is appended during it may or may not be covered.
             _runningTarget = _logEndOffset();
             truncations = _truncations;
@@ -167,18 +169,19 @@ internal sealed class FlushGate(IFlushScheduler scheduler, Func<long> logEndOffs
 
     private void Complete(int truncations)
     {
-        TaskCompletionSource? done;
+        Waiters done;
+        bool isFollowed;
         lock (_gate)
         {
             _isRunning = false;
-            done = _running;
-            _running = null;
+            (done, _running) = (_running, default);
             if (_failure is null && truncations == _truncations && _runningTarget > _flushedOffset)
                 Volatile.Write(ref _flushedOffset, _runningTarget);
-            if (_failure is null && _isWanted) Enqueue();
+            isFollowed = _failure is null && _isWanted;
+            if (isFollowed) Enqueue();
         }
 
-        done?.TrySetResult();
+        done.Complete(mayGoOnHere: !isFollowed);
     }
 
     private void Want()
@@ -192,6 +195,38 @@ internal sealed class FlushGate(IFlushScheduler scheduler, Func<long> logEndOffs
     {
         _isQueued = true;
         scheduler.Enqueue(this);
+    }
+
+    /// <summary>
+    /// Who waits for a round. One of them, if it may, goes on on the thread that ran it, unless that is wanted elsewhere: with one producer at
+    /// a time, that spares waking a thread for each fsync.
+    /// </summary>
+    private struct Waiters
+    {
+        private TaskCompletionSource? _here;
+        private TaskCompletionSource? _elsewhere;
+
+        public Task Add(bool goesOnAnywhere) => (goesOnAnywhere && _here is null
+            ? _here = new TaskCompletionSource()
+            : _elsewhere ??= Continuations.NewCompletion()).Task;
+
+        public readonly void Complete(bool mayGoOnHere)
+        {
+            _elsewhere?.TrySetResult();
+            if (_here is null) return;
+            if (mayGoOnHere || Continuations.StayOnContext) _here.TrySetResult();
+            else ThreadPool.UnsafeQueueUserWorkItem(static here => here.TrySetResult(), _here, preferLocal: false);
+        }
+
+        // Whoever fails them may hold locks.
+        public readonly void Fail(OrleansLogException failure)
+        {
+            _elsewhere?.TrySetException(failure);
+            if (_here is null) return;
+            if (Continuations.StayOnContext) _here.TrySetException(failure);
+            else ThreadPool.UnsafeQueueUserWorkItem(
+                static state => state.Here.TrySetException(state.Failure), (Here: _here, Failure: failure), preferLocal: false);
+        }
     }
 
     // Only asks: a round that was queued meanwhile must not run beside another.

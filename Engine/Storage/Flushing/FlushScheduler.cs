@@ -77,7 +77,9 @@ internal sealed class FlushScheduler : IFlushScheduler, IDisposable
             Monitor.PulseAll(_gate);
         }
 
-        foreach (var thread in threads) thread.Join();
+        // One of them may be the caller's: a waiter that went on there.
+        foreach (var thread in threads)
+            if (thread != Thread.CurrentThread) thread.Join();
     }
 
     private void Run()

@@ -189,10 +189,6 @@ internal sealed class FrameSocket
         {
             ReceiveFrames();
         }
-        catch (Exception e) when (e is SocketException or ObjectDisposedException or IOException or InvalidDataException)
-        {
-            Close(e);
-        }
 #pragma warning disable CA1031 // the connection ends with it, and whoever handles it is told
         catch (Exception e)
 #pragma warning restore CA1031
