@@ -29,6 +29,7 @@ internal sealed class ClusterWatch : IAsyncDisposable
     private readonly TimeProvider _time;
     private readonly ILogger _log;
     private readonly CancellationTokenSource _stopping = new();
+    private readonly CancellationToken _ending; // also once the source is disposed of
     private readonly AsyncSignal _signal;
     private readonly Lock _gate = new();
     private readonly Task _loop;
@@ -49,6 +50,7 @@ internal sealed class ClusterWatch : IAsyncDisposable
         _direct = direct;
         _time = time;
         _log = loggers.CreateLogger("OrleansLog.Client.ClusterWatch");
+        _ending = _stopping.Token;
         _signal = new AsyncSignal(time);
         _loop = BackgroundTask.Run(RunAsync);
     }
@@ -65,7 +67,7 @@ internal sealed class ClusterWatch : IAsyncDisposable
     private async Task RunAsync()
     {
         var (seen, pause) = (CancellationToken.None, Pause);
-        while (!_stopping.IsCancellationRequested)
+        while (!_ending.IsCancellationRequested)
         {
             var broken = _connection.Broken;
             // Any question may have waited on what broke.
@@ -113,7 +115,7 @@ internal sealed class ClusterWatch : IAsyncDisposable
         try
         {
             var answer = await _grains.GetGrain<IClusterWatchGrain>(key).Watch(-1, maxWaitMs: 0)
-                .WaitAsync(QuickPatience, _time, _stopping.Token).ConfigureAwait(false);
+                .WaitAsync(QuickPatience, _time, _ending).ConfigureAwait(false);
             Note(answer);
             var question = new object();
             lock (_gate)
@@ -138,7 +140,7 @@ internal sealed class ClusterWatch : IAsyncDisposable
         try
         {
             var answer = await _grains.GetGrain<IClusterWatchGrain>(key).Watch(before, (int)Wait.TotalMilliseconds)
-                .WaitAsync(Patience, _time, _stopping.Token).ConfigureAwait(false);
+                .WaitAsync(Patience, _time, _ending).ConfigureAwait(false);
             Note(answer);
         }
         catch (Exception exception) when (exception is not OutOfMemoryException)
@@ -148,7 +150,7 @@ internal sealed class ClusterWatch : IAsyncDisposable
 
         // A gateway that is about to stop answers at once, or not at all.
         if (Volatile.Read(ref _known)!.Version == before && _time.GetElapsedTime(asked) < Wait / 2)
-            await Task.Delay(Pause, _time).ConfigureAwait(false);
+            await Task.Delay(Pause, _time, _ending).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         lock (_gate)
         {
             if (!_waiting.TryGetValue(node, out var current) || !ReferenceEquals(current, question)) return;
@@ -163,13 +165,14 @@ internal sealed class ClusterWatch : IAsyncDisposable
         string[] lost;
         lock (_gate)
         {
-            if (_stopping.IsCancellationRequested || (_known is { } known && now.Version <= known.Version)) return;
+            if (_ending.IsCancellationRequested || (_known is { } known && now.Version <= known.Version)) return;
             lost = [.. (_known?.Silos ?? []).Except(now.Silos)];
             Volatile.Write(ref _known, now);
-            foreach (var gone in _waiting.Keys.Except(now.GatewayNodes ?? []).ToArray())
+            // Where a question waits, its key is known.
+            foreach (var gone in _keys.Keys.Except(now.GatewayNodes ?? []).ToArray())
             {
-                _waiting.Remove(gone);
                 _keys.Remove(gone);
+                _waiting.Remove(gone);
             }
 
             _gateways?.Update(now.Gateways);
