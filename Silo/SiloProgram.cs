@@ -78,6 +78,8 @@ internal static class SiloProgram
         // What these warn of (a workstation garbage collector, clustering for one machine) is this program's choice.
         logging.AddFilter("Orleans.Hosting.SiloHostedService", LogLevel.Error);
         logging.AddFilter("Orleans.Runtime.Silo", LogLevel.Error);
+        // Every attempt of a call to a silo that is gone, twice; the runtime says by itself what it could not reach.
+        logging.AddFilter("Polly", LogLevel.Error);
         logging.AddConfiguration(settings.GetSection("Logging"));
         logging.AddSimpleConsole(options => options.TimestampFormat = "yyyy-MM-ddTHH:mm:ss.fffZ ");
         logging.Services.Configure<SimpleConsoleFormatterOptions>(options => options.UseUtcTimestamp = true);
@@ -85,7 +87,7 @@ internal static class SiloProgram
         logging.Services.Configure<ConsoleLoggerOptions>(options => options.LogToStandardErrorThreshold = LogLevel.Trace);
         logging.ClearProviders();
         logging.Services.AddSingleton<ILoggerProvider>(services =>
-            new QuietStart(ActivatorUtilities.CreateInstance<ConsoleLoggerProvider>(services), progress));
+            ActivatorUtilities.CreateInstance<QuietStart>(services, ActivatorUtilities.CreateInstance<ConsoleLoggerProvider>(services), progress));
     }
 
     private static string Describe(IServiceProvider services, SiloEndpoints endpoints)

@@ -84,7 +84,7 @@ public sealed class ChildProcess : IAsyncDisposable
             foreach (var part in command.Skip(1)) start.ArgumentList.Add(part);
         }
 
-        start.ArgumentList.Add(Path.Combine(AppContext.BaseDirectory, assembly + ".dll"));
+        start.ArgumentList.Add(Path.Combine(DirectoryOf(assembly), assembly + ".dll"));
         foreach (var argument in arguments) start.ArgumentList.Add(argument);
         // The settings of whoever runs the tests are not those of the test.
         foreach (var name in start.Environment.Keys.Where(static name => name.StartsWith("OrleansLog", StringComparison.OrdinalIgnoreCase)).ToArray())
@@ -95,6 +95,12 @@ public sealed class ChildProcess : IAsyncDisposable
         lock (Alive) Alive.Add(process);
         return new ChildProcess(process, assembly, outputBytes);
     }
+
+    // A measurement, by hand, may take a silo that was published, which is compiled ahead: ORLEANSLOG_PUBLISHED names its directory.
+    private static string DirectoryOf(string assembly) =>
+        Environment.GetEnvironmentVariable("ORLEANSLOG_PUBLISHED") is { Length: > 0 } published && assembly == "OrleansLog.Silo"
+            ? published
+            : AppContext.BaseDirectory;
 
     /// <summary>Ends it as kill -9 does, and returns when it is gone.</summary>
     public async Task KillAsync()
