@@ -61,6 +61,57 @@ internal static class EngineBenchmark
             Samples.Median(engine), Samples.Median(raw), "/s", 8);
     }
 
+    /// <summary>As many logs as appenders: with the commit journal, and each log by itself.</summary>
+    public static async Task JointCommitAsync(Report report, string directory)
+    {
+        foreach (var (logs, bytes) in ((int, int)[])[(6, 16 * 1024), (32, 4096)])
+        {
+            report.Title($"(h) engine append with group commit, {logs} appenders of {bytes / 1024} KiB batches, {logs} partitions");
+            var (raw, alone, joint) = (new List<double>(), new List<double>(), new List<double>());
+            for (var round = 0; round <= Rounds; round++)
+            {
+                var baseline = 1 / Samples.Median(RawDisk.SyncedWriteSeconds(directory, Batch(bytes), 1000));
+                var (withoutJournal, cpuWithout) = await AppendToEachAsync(Path.Combine(directory, $"alone-{logs}-{round}"), logs, bytes, journalBytes: 0);
+                var (withJournal, cpuWith) = await AppendToEachAsync(Path.Combine(directory, $"joint-{logs}-{round}"), logs, bytes, 32 * 1024 * 1024);
+                if (round == 0) continue;
+                report.Note($"{withoutJournal:0}/s at {cpuWithout:0} µs of CPU each; with the journal {withJournal:0}/s at {cpuWith:0} µs");
+                raw.Add(baseline);
+                alone.Add(withoutJournal);
+                joint.Add(withJournal);
+            }
+
+            report.Ratio("acknowledged appends, each log by itself, against one writer's pwrite + fdatasync",
+                Samples.Median(alone), Samples.Median(raw), "/s", 1);
+            report.Ratio("the same with the commit journal, against each log by itself", Samples.Median(joint), Samples.Median(alone), "/s", 1);
+        }
+    }
+
+    private static async Task<(double PerSecond, double CpuMicroseconds)> AppendToEachAsync(string directory, int count, int bytes, int journalBytes)
+    {
+        const int warmUps = 100, appends = 1000;
+        await using var manager = await LogManager.OpenAsync(
+            new LogManagerOptions { DataDirectory = directory, CommitJournalBytes = journalBytes }, PhysicalFileSystem.Instance, TimeProvider.System,
+            NullLogger.Instance, CancellationToken.None);
+        var logs = new PartitionLog[count];
+        for (var i = 0; i < count; i++)
+            logs[i] = await manager.OpenLogAsync(new TopicPartition("bench", i), Guid.NewGuid(), LogConfig.Default, CancellationToken.None);
+        await AppendAsync(warmUps);
+        await Task.Delay(300); // the journal's files are being made
+        var (watch, cpu) = (Stopwatch.StartNew(), Environment.CpuUsage.TotalTime);
+        await AppendAsync(appends);
+        return (count * appends / watch.Elapsed.TotalSeconds, (Environment.CpuUsage.TotalTime - cpu).TotalMicroseconds / (count * appends));
+
+        Task AppendAsync(int times) => Task.WhenAll(logs.Select(log => Task.Run(async () =>
+        {
+            var batch = Batch(bytes);
+            for (var i = 0; i < times; i++)
+            {
+                var result = log.AppendAsLeader(batch, leaderEpoch: 0);
+                await log.WhenFlushedAsync(result.NextOffset);
+            }
+        })));
+    }
+
     public static async Task ReadAsync(Report report, string directory)
     {
         report.Title("(c) sequential engine read, 1 MiB at a time, one partition, from the page cache, CRC checked");

@@ -1,7 +1,7 @@
 using BenchmarkDotNet.Running;
 using OrleansLog.Benchmarks;
 
-// Usage: dotnet run -c Release --project Benchmarks -- [all | append | commit | read | client | latency | idle | partitions | cluster | cluster-latency | reassign]...
+// Usage: dotnet run -c Release --project Benchmarks -- [all | append | commit | joint | read | client | latency | idle | partitions | cluster | cluster-latency | reassign]...
 //        dotnet run -c Release --project Benchmarks -- micro [BenchmarkDotNet's own arguments]
 // Files go to a new folder below the current directory, or below that of --directory PATH, and are removed at the end.
 // cluster, cluster-latency and reassign need a database: --postgres 'Host=...;Username=...;Database=...'
@@ -14,6 +14,7 @@ var runs = new (string Name, Func<Report, string, Task> RunAsync)[]
 {
     ("append", EngineBenchmark.AppendAsync),
     ("commit", EngineBenchmark.GroupCommitAsync),
+    ("joint", EngineBenchmark.JointCommitAsync),
     ("read", EngineBenchmark.ReadAsync),
     ("client", ClientBenchmark.RunAsync),
     ("latency", LatencyBenchmark.RunAsync),

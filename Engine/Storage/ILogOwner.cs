@@ -29,6 +29,9 @@ internal sealed record LogEnvironment(
     /// <summary>The files of closed segments that are open, of all logs that share it.</summary>
     public SegmentFileCache OpenFiles { get; init; } = new(maxOpen: 64);
 
+    /// <summary>By which it is flushed together with others; null for never.</summary>
+    public CommitJournal? Journal { get; init; }
+
     /// <summary>Most bytes of zeros that are written ahead; 0 for none.</summary>
     public int ZeroAheadBytes { get; init; }
 }

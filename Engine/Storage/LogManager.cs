@@ -18,6 +18,7 @@ public sealed partial class LogManager : IAsyncDisposable
     private readonly DataDirectory _directory;
     private readonly LogCheckpoints _checkpoints;
     private readonly FlushScheduler _flushes;
+    private readonly CommitJournal? _journal;
     private readonly SegmentFileCache _openFiles;
     private readonly SemaphoreSlim _opening;
     private readonly bool _cleanShutdown;
@@ -36,6 +37,7 @@ public sealed partial class LogManager : IAsyncDisposable
         _cleanShutdown = CleanShutdownMarker.Take(fileSystem, directory.Path);
         _checkpoints = new LogCheckpoints(fileSystem, directory.Path, options.CheckpointInterval, time, logger, () => OpenLogs);
         _flushes = new FlushScheduler(options.FlushThreads, time);
+        if (options.CommitJournalBytes > 0) _journal = UseJournal(options.CommitJournalBytes / 2);
         _openFiles = new SegmentFileCache(options.MaxOpenSegmentFiles);
         _opening = new SemaphoreSlim(options.ConcurrentOpens);
         FindPartitions();
@@ -188,6 +190,7 @@ public sealed partial class LogManager : IAsyncDisposable
             var directory = DataDirectory.Open(fileSystem, options.DataDirectory, options.ClusterId, options.NodeId);
             try
             {
+                JournalReplay.Run(fileSystem, directory.Path, logger);
                 return new LogManager(options, fileSystem, time, logger, directory);
             }
             catch
@@ -228,13 +231,14 @@ public sealed partial class LogManager : IAsyncDisposable
             }
 
             _onDisk[partition] = true;
+            if (_journal?.FindLog(partition) is { } journaled) _journal.Restore(journaled);
             // What this process did to the files since then no orderly stop has made durable.
             var isFirst = !slot.WasOpened;
             slot.WasOpened = true;
             var hints = _checkpoints.HintsFor(partition, topicId, _cleanShutdown && isFirst);
             var environment = new LogEnvironment(partition, path, _fileSystem, _time, _logger, _flushes, _checkpoints)
             {
-                OpenFiles = _openFiles, ZeroAheadBytes = _options.ZeroAheadBytes,
+                OpenFiles = _openFiles, ZeroAheadBytes = _options.ZeroAheadBytes, Journal = _journal,
             };
             var loaded = new LogLoader(environment, config, hints).Load(_options.Producers);
             var log = new PartitionLog(environment, loaded, config);
@@ -251,6 +255,8 @@ public sealed partial class LogManager : IAsyncDisposable
         var log = slot.Log!;
         var recoveryPoint = log.Close(clean: true);
         if (log.FlushFailed) slot.SuspectFrom = recoveryPoint;
+        // Before it is not to be found any more: nobody syncs its segments now.
+        if (log.Offline is not null) _journal?.NoteUnsettled(_journal.LogOf(log.Partition, log.TopicId));
         _checkpoints.Remember(log, recoveryPoint);
         slot.Log = null;
     }
@@ -258,6 +264,7 @@ public sealed partial class LogManager : IAsyncDisposable
     private void Delete(TopicPartition partition, LogSlot slot) => Wrapped($"Deleting the log of {partition}", () =>
     {
         slot.Log?.Close(clean: false);
+        if (_journal?.FindLog(partition) is { } journaled) _journal.Drop(journaled);
         slot.Log = null;
         slot.SuspectFrom = null;
         _onDisk.TryRemove(partition, out _);
@@ -275,6 +282,15 @@ public sealed partial class LogManager : IAsyncDisposable
         return true;
     });
 
+    private CommitJournal UseJournal(int fileBytes)
+    {
+        var journal = new CommitJournal(_fileSystem, _directory.Path, fileBytes, _logger);
+        var settling = new JournalSettling(journal, _flushes, TryGetLog, _logger);
+        journal.Filled = settling.Request;
+        _flushes.UseJournal(journal, settling);
+        return journal;
+    }
+
     private void FindPartitions()
     {
         foreach (var path in _fileSystem.ListDirectories(_directory.Path))
@@ -288,6 +304,7 @@ public sealed partial class LogManager : IAsyncDisposable
     private void Stop()
     {
         _flushes.Dispose();
+        _journal?.Dispose();
         try
         {
             _checkpoints.Stop();

@@ -31,6 +31,12 @@ public sealed record LogManagerOptions
     public int ZeroAheadBytes { get; init; } = 512 * 1024;
 
     /// <summary>
+    /// Bytes of the commit journal, two files of half of it each, by which logs that are flushed at the same time share one fsync; made when
+    /// that first happens. 0 for none.
+    /// </summary>
+    public int CommitJournalBytes { get; init; } = 32 * 1024 * 1024;
+
+    /// <summary>
     /// How long after a flush the recovery points are written. A crash costs a check of what was flushed since they were.
     /// </summary>
     public TimeSpan CheckpointInterval { get; init; } = TimeSpan.FromSeconds(5);

@@ -141,7 +141,9 @@ public sealed partial class PartitionLog
             while (_unsealed.TryDequeue(out var closed)) FlushClosed(closed);
             while (_pendingSnapshots.TryDequeue(out var snapshot)) WriteSnapshot(snapshot);
             var appended = Volatile.Read(ref _appendedBytes);
+            var durable = new DurableEnd(active, active.SizeInBytes, Volatile.Read(ref _truncations));
             if (!TryFlush(active)) continue;
+            _durable = durable;
             NoteRound(appended);
             _owner.OnFlushed(this);
             return true;

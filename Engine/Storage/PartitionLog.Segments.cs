@@ -103,7 +103,7 @@ public sealed partial class PartitionLog
             var at = Array.IndexOf(_segments, sources[0]);
             if (at < 0 || at + sources.Count >= _segments.Length || !sources.SequenceEqual(_segments.Skip(at).Take(sources.Count)))
                 throw new OrleansLogException(ErrorCode.InvalidRequest, $"The segments of {Partition} changed while they were cleaned.");
-            Guarded("Replacing cleaned segments", () => Swap(sources, replacement, at));
+            Guarded("Replacing cleaned segments", () => OutsideJournal(() => Swap(sources, replacement, at)));
         }
     }
 

@@ -18,11 +18,11 @@ public sealed partial class PartitionLog
         {
             ThrowIfUnusable();
             if (offset >= _logEndOffset) return;
-            Guarded("Truncating the log", () =>
+            Guarded("Truncating the log", () => OutsideJournal(() =>
             {
                 if (offset < _segments[0].BaseOffset) RestartAt(offset);
                 else CutWithin(FloorOf(_segments, offset), offset);
-            });
+            }));
         }
 
         // Before anything is appended that a recovery point left too high would pass for durable.
@@ -37,7 +37,7 @@ public sealed partial class PartitionLog
         lock (_appendLock)
         {
             ThrowIfUnusable();
-            Guarded("Truncating the log", () => RestartAt(offset));
+            Guarded("Truncating the log", () => OutsideJournal(() => RestartAt(offset)));
         }
 
         Guarded("Writing the checkpoints", () => _owner.WriteCheckpoints(this));

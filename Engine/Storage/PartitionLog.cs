@@ -54,11 +54,14 @@ public sealed partial class PartitionLog
         _logEndOffset = loaded.LogEndOffset;
         _corruptRegions = [.. loaded.Report.CorruptRegions];
         _config = config;
-        _flush = new FlushGate(environment.Flushes, () => LogEndOffset, FlushFiles);
+        _journal = environment.Journal;
+        _journalLog = _journal?.LogOf(Partition, TopicId);
+        _flush = new FlushGate(environment.Flushes, () => LogEndOffset, FlushFiles, this);
         _flush.Reset(loaded.LogEndOffset);
         _directoryDirty = loaded.DirectoryDirty;
         _snapshotOffset = loaded.SnapshotOffset;
         LoadReplica(loaded.Report);
+        _durable = new DurableEnd(Active, Active.SizeInBytes, _truncations);
         DrawJitter();
     }
 

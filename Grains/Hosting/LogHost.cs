@@ -51,6 +51,7 @@ internal sealed class LogHost(
                     ClusterId = clusterId,
                     NodeId = nodeId,
                     RetentionInterval = options.Value.RetentionCheckInterval,
+                    CommitJournalBytes = options.Value.CommitJournalBytes,
                 },
                 fileSystem,
                 time,

@@ -30,6 +30,7 @@ internal sealed class OrleansLogOptionsValidator : IValidateOptions<OrleansLogOp
         Check(faults, nameof(options.MaxTopics), options.MaxTopics, 1, 1_000_000);
         Check(faults, nameof(options.MaxGroups), options.MaxGroups, 1, 10_000_000);
         Check(faults, nameof(options.MaxFetchBytes), options.MaxFetchBytes, 1024, 1024 * 1024 * 1024);
+        Check(faults, nameof(options.CommitJournalBytes), options.CommitJournalBytes, 0, 1024 * 1024 * 1024);
         Check(faults, nameof(options.MaxInFlightProduceBytes), options.MaxInFlightProduceBytes, 1024 * 1024, 1L << 40);
         Check(faults, nameof(options.MaxIdlePartitionsPerCheck), options.MaxIdlePartitionsPerCheck, 1, 1_000_000);
         Check(faults, nameof(options.MaxFetchWait), options.MaxFetchWait, TimeSpan.Zero, TimeSpan.FromMinutes(10));

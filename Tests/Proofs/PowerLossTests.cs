@@ -40,6 +40,7 @@ public sealed class PowerLossTests(ITestOutputHelper output)
         }
 
         _report.Write($"power loss ({kind}), seed {seed}: {losses} losses, {struckWhileOpening} of them during recovery");
-        _report.Write($"  {node.Acknowledged:N0} records acknowledged and found, {node.Commits:N0} offset commits acknowledged, none gone back");
+        _report.Write($"  {node.Acknowledged:N0} records acknowledged and found, {node.Commits:N0} offset commits acknowledged, none gone back; {node.JointRounds:N0} fsyncs of the commit journal");
+        Assert.True(node.JointRounds > 2 * losses, "Hardly any logs became durable together.");
     }
 }

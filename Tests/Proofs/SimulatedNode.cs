@@ -17,9 +17,10 @@ namespace OrleansLog.Tests.Proofs;
 /// </summary>
 internal sealed class SimulatedNode(FaultyFileSystem files)
 {
-    private const int DataPartitions = 2;
-    private const int WritersPerPartition = 4;
+    private const int DataPartitions = 4;
+    private const int WritersPerPartition = 3;
     private const int NodeId = 1;
+    private const int JournalBytes = 64 * 1024;
     private const string Group = "readers";
     private static readonly TopicPartition Offsets = new("__consumer_offsets", 0);
     private static readonly TimeSpan Limit = TimeSpan.FromSeconds(30);
@@ -29,8 +30,12 @@ internal sealed class SimulatedNode(FaultyFileSystem files)
     private int _epoch;
     private long _nextId;
     private long _commits;
+    private long _jointRounds;
 
     public FaultyFileSystem Files => files;
+
+    /// <summary>Fsyncs by which several logs became durable together.</summary>
+    public long JointRounds => Interlocked.Read(ref _jointRounds);
 
     /// <summary>What happened to the files lately, what the logs have said, recoveries above all, and the files that there are.</summary>
     public string Report => string.Join(Environment.NewLine, [
@@ -107,9 +112,20 @@ internal sealed class SimulatedNode(FaultyFileSystem files)
         }
     }
 
-    private Task<LogManager> OpenAsync() => LogManager.OpenAsync(
-        // Short, so that recovery points are written while there is load.
-        new LogManagerOptions { DataDirectory = "/data", CheckpointInterval = TimeSpan.FromMilliseconds(50) }, files, TimeProvider.System, _said, CancellationToken.None);
+    private Task<LogManager> OpenAsync()
+    {
+        files.BeforeFlush = path =>
+        {
+            if (path.Contains("commit-journal", StringComparison.Ordinal)) Interlocked.Increment(ref _jointRounds);
+        };
+        return LogManager.OpenAsync(
+            // Short, so that recovery points are written while there is load; small, so that the journal's files take turns.
+            new LogManagerOptions { DataDirectory = "/data", CheckpointInterval = TimeSpan.FromMilliseconds(50), CommitJournalBytes = JournalBytes },
+            files,
+            TimeProvider.System,
+            _said,
+            CancellationToken.None);
+    }
 
     private async Task<PartitionLeader> LeadAsync(LogManager logs, TopicPartition partition)
     {

@@ -40,6 +40,9 @@ public interface IFileSystem
     /// <summary>Makes the creations, renames and deletions in the directory durable; does nothing on Windows.</summary>
     void FlushDirectory(string path);
 
+    /// <summary>Bytes that may still be written in the directory's file system; <see cref="long.MaxValue"/> when that is not known.</summary>
+    long AvailableBytes(string directory) => long.MaxValue;
+
     /// <summary>The whole of a (small) file.</summary>
     byte[] ReadAllBytes(string path);
 

@@ -62,6 +62,9 @@ public sealed class PhysicalFileSystem : IFileSystem
     }
 
     /// <inheritdoc/>
+    public long AvailableBytes(string directory) => new DriveInfo(directory).AvailableFreeSpace;
+
+    /// <inheritdoc/>
     public byte[] ReadAllBytes(string path) => File.ReadAllBytes(path);
 
     /// <inheritdoc/>

@@ -11,7 +11,8 @@ namespace OrleansLog.Engine.Storage;
 /// Many who were served by one round come back at about the same time. The first of them would get a round of its own, and all
 /// others the next one; so a round waits for about as many as the one before served, and no longer than a part of an fsync.
 /// </remarks>
-internal sealed class FlushGate(IFlushScheduler scheduler, Func<long> logEndOffset, Func<bool> flushFiles) : IFlushable
+internal sealed class FlushGate(
+    IFlushScheduler scheduler, Func<long> logEndOffset, Func<bool> flushFiles, IJournaledLog? log = null) : IFlushable
 {
     /// <summary>Rounds that serve fewer than this are not waited for.</summary>
     private const int Crowd = 8;
@@ -34,6 +35,12 @@ internal sealed class FlushGate(IFlushScheduler scheduler, Func<long> logEndOffs
     private int _served;
     private OrleansLogException? _failure;
 
+    /// <summary>The log as joint rounds see it; null when it takes part in none.</summary>
+    public IJournaledLog? Log => log;
+
+    /// <summary>Whether its round may be one of several logs.</summary>
+    public bool MayShare => log is { MayShare: true };
+
     /// <summary>The offset after the last record that is durable.</summary>
     public long FlushedOffset => Volatile.Read(ref _flushedOffset);
 
@@ -45,6 +52,7 @@ internal sealed class FlushGate(IFlushScheduler scheduler, Func<long> logEndOffs
     {
         if (FlushedOffset >= nextOffset) return ValueTask.CompletedTask;
         Task wait;
+        var mustQueue = false;
         lock (_gate)
         {
             if (_flushedOffset >= nextOffset) return ValueTask.CompletedTask;
@@ -57,18 +65,21 @@ internal sealed class FlushGate(IFlushScheduler scheduler, Func<long> logEndOffs
             {
                 wait = _next.Add(goesOnAnywhere);
                 _waiting++;
-                Want();
+                mustQueue = Want();
             }
         }
 
+        // Outside of the lock, which whoever is woken by it takes at once.
+        if (mustQueue) scheduler.Enqueue(this);
         return new ValueTask(ct.CanBeCanceled ? wait.WaitAsync(ct) : wait);
     }
 
     /// <summary>Has what is written made durable, without anybody waiting for it.</summary>
     public void Request()
     {
-        lock (_gate)
-            if (_failure is null) Want();
+        bool mustQueue;
+        lock (_gate) mustQueue = _failure is null && Want();
+        if (mustQueue) scheduler.Enqueue(this);
     }
 
     /// <summary>
@@ -140,22 +151,50 @@ internal sealed class FlushGate(IFlushScheduler scheduler, Func<long> logEndOffs
     public void RunFlush()
     {
         Gather();
-        int truncations;
+        if (TryBegin(out var truncations) && TryFlush()) End(truncations);
+    }
+
+    /// <summary>Begins a round, which ends with <see cref="End"/>, or with a failure; false when the log has failed before.</summary>
+    public bool TryBegin(out int truncations)
+    {
         lock (_gate)
         {
+            truncations = _truncations;
             (_served, _waiting) = (_waiting, 0);
             _isQueued = false;
             _isWanted = false;
-            if (_failure is not null) return;
+            if (_failure is not null) return false;
             _isRunning = true;
             (_running, _next) = (_next, default);
             // Read before the fsync: what is appended during it may or may not be covered.
             _runningTarget = _logEndOffset();
-            truncations = _truncations;
+            return true;
+        }
+    }
+
+    /// <summary>Does the fsync of a round that was begun; a failure has come back through <see cref="Fail"/> by then.</summary>
+    public bool TryFlush() => flushFiles();
+
+    /// <summary>
+    /// Ends a round that was begun: what was written then is durable. One of those who wait for it may go on on this thread, if it is not
+    /// wanted elsewhere.
+    /// </summary>
+    public void End(int truncations, bool mayGoOnHere = true)
+    {
+        Waiters done;
+        bool isFollowed;
+        lock (_gate)
+        {
+            _isRunning = false;
+            (done, _running) = (_running, default);
+            if (_failure is null && truncations == _truncations && _runningTarget > _flushedOffset)
+                Volatile.Write(ref _flushedOffset, _runningTarget);
+            isFollowed = _failure is null && _isWanted;
+            if (isFollowed) _isQueued = true;
         }
 
-        // A failure has come back through Fail by then.
-        if (flushFiles()) Complete(truncations);
+        if (isFollowed) scheduler.Enqueue(this);
+        done.Complete(mayGoOnHere && !isFollowed);
     }
 
     // Yields to those who are about to append and wait; they need the cores more than this thread does.
@@ -167,34 +206,19 @@ internal sealed class FlushGate(IFlushScheduler scheduler, Func<long> logEndOffs
         while (Volatile.Read(ref _waiting) < expected && Stopwatch.GetTimestamp() - started < MaxGatherTicks) Thread.Yield();
     }
 
-    private void Complete(int truncations)
+    private void Requeue() => scheduler.Enqueue(this);
+
+    // Under the lock; whether the caller is to queue it.
+    private bool Want()
     {
-        Waiters done;
-        bool isFollowed;
-        lock (_gate)
+        if (_isQueued || _isWanted) return false;
+        if (_isRunning)
         {
-            _isRunning = false;
-            (done, _running) = (_running, default);
-            if (_failure is null && truncations == _truncations && _runningTarget > _flushedOffset)
-                Volatile.Write(ref _flushedOffset, _runningTarget);
-            isFollowed = _failure is null && _isWanted;
-            if (isFollowed) Enqueue();
+            _isWanted = true;
+            return false;
         }
 
-        done.Complete(mayGoOnHere: !isFollowed);
-    }
-
-    private void Want()
-    {
-        if (_isQueued || _isWanted) return;
-        if (_isRunning) _isWanted = true;
-        else Enqueue();
-    }
-
-    private void Enqueue()
-    {
-        _isQueued = true;
-        scheduler.Enqueue(this);
+        return _isQueued = true;
     }
 
     /// <summary>
@@ -234,11 +258,14 @@ internal sealed class FlushGate(IFlushScheduler scheduler, Func<long> logEndOffs
     {
         public void RunFlush()
         {
+            bool mustQueue;
             lock (owner._gate)
             {
                 owner._isTimed = false;
-                if (owner._failure is null && owner.FlushedOffset < owner._logEndOffset()) owner.Want();
+                mustQueue = owner._failure is null && owner.FlushedOffset < owner._logEndOffset() && owner.Want();
             }
+
+            if (mustQueue) owner.Requeue();
         }
     }
 }

@@ -2,20 +2,25 @@ namespace OrleansLog.Engine.Storage;
 
 /// <summary>
 /// The few threads that call fsync, so that no caller's thread does: a log that has something to make durable queues itself,
-/// once, and one round serves all who wait for it. Threads start with the first need for them. A log whose flush is bound by
+/// once, and one round serves all who wait for it. Logs with little to flush are flushed together, by one thread at a time: whoever comes
+/// meanwhile is served by its next round, and wakes nobody. Threads start with the first need for them. A log whose flush is bound by
 /// time (<c>flush.ms</c>) waits on the one timer there is, which runs only while some log waits.
 /// </summary>
 internal sealed class FlushScheduler : IFlushScheduler, IDisposable
 {
     private readonly Queue<IFlushable> _queue = new();
     private readonly PriorityQueue<IFlushable, long> _timed = new();
-    private readonly object _gate = new();
+    private readonly Lock _gate = new();
     private readonly TimeProvider _time;
     private readonly int _maxThreads;
-    private readonly List<Thread> _threads = [];
+    private readonly List<Worker> _workers = [];
+    private readonly Stack<Worker> _resting = new();
+    private JointFlush? _joint;
+    private List<FlushGate> _joining = [];
+    private List<FlushGate> _joined = [];
+    private bool _isJoining;
     private ITimer? _timer;
     private long _timerDue = long.MaxValue;
-    private int _idle;
     private bool _stopped;
 
     public FlushScheduler(int maxThreads, TimeProvider time)
@@ -25,30 +30,34 @@ internal sealed class FlushScheduler : IFlushScheduler, IDisposable
         _time = time;
     }
 
+    /// <summary>Has logs that are queued at the same time flushed together. Before anything is queued.</summary>
+    public void UseJournal(CommitJournal journal, JournalSettling settling) => _joint = new JointFlush(journal, settling);
+
     /// <summary>Queues a round; whoever calls sees to it that nothing is queued twice.</summary>
     public void Enqueue(IFlushable log)
     {
+        var joins = _joint is { } joint && log is FlushGate gate && joint.Takes(gate);
+        var isCrowded = false;
+        Worker? woken;
         lock (_gate)
         {
             ObjectDisposedException.ThrowIf(_stopped, this);
-            _queue.Enqueue(log);
-            if (_idle >= _queue.Count)
+            if (joins)
             {
-                Monitor.Pulse(_gate);
-                return;
-            }
-
-            if (_threads.Count < _maxThreads)
-            {
-                var thread = new Thread(Run) { IsBackground = true, Name = $"log flush {_threads.Count + 1}" };
-                _threads.Add(thread);
-                thread.Start();
+                _joining.Add((FlushGate)log);
+                if (_isJoining) return;
             }
             else
             {
-                Monitor.Pulse(_gate);
+                isCrowded = _queue.Count > 0;
+                _queue.Enqueue(log);
             }
+
+            woken = FindWorker(joins);
         }
+
+        woken?.Rest.Wake();
+        if (isCrowded) _joint?.NoteCrowd();
     }
 
     /// <summary>Calls <see cref="IFlushable.RunFlush"/> by way of the queue when the delay (milliseconds) is over.</summary>
@@ -66,59 +75,112 @@ internal sealed class FlushScheduler : IFlushScheduler, IDisposable
     /// <summary>Lets the threads finish what is queued, and ends them.</summary>
     public void Dispose()
     {
-        List<Thread> threads;
+        List<Worker> workers;
         lock (_gate)
         {
             if (_stopped) return;
             _stopped = true;
             _timer?.Dispose();
             _timed.Clear();
-            threads = [.. _threads];
-            Monitor.PulseAll(_gate);
+            workers = [.. _workers];
         }
 
+        foreach (var worker in workers) worker.Rest.Wake();
         // One of them may be the caller's: a waiter that went on there.
-        foreach (var thread in threads)
-            if (thread != Thread.CurrentThread) thread.Join();
+        foreach (var worker in workers)
+            if (worker.Thread != Thread.CurrentThread) worker.Thread!.Join();
     }
 
-    private void Run()
+    // Under the lock. One who rests, to be woken; null when a thread was started, or none is free and one of them will look by itself.
+    private Worker? FindWorker(bool joins)
     {
-        while (Take() is { } log) log.RunFlush();
-    }
-
-    private IFlushable? Take()
-    {
-        lock (_gate)
+        if (!_resting.TryPop(out var worker))
         {
-            while (_queue.Count == 0)
+            if (_workers.Count == _maxThreads) return null;
+            worker = new Worker { Joins = joins };
+            _isJoining |= joins;
+            _workers.Add(worker);
+            worker.Thread = new Thread(() => Run(worker)) { IsBackground = true, Name = $"log flush {_workers.Count}" };
+            worker.Thread.Start();
+            return null;
+        }
+
+        // From here on it is taken for the one that flushes several logs: nobody else need be woken for that.
+        worker.Joins = joins;
+        _isJoining |= joins;
+        return worker;
+    }
+
+    private void Run(Worker worker)
+    {
+        var (hasJoined, mustRest) = (false, false);
+        while (true)
+        {
+            IFlushable? log = null;
+            var joined = false;
+            lock (_gate)
             {
-                if (_stopped) return null;
-                _idle++;
-                Monitor.Wait(_gate);
-                _idle--;
+                if (hasJoined) _isJoining = false;
+                // Where there is only one thread, neither kind keeps the other from its turn.
+                var isOthersTurn = hasJoined && _maxThreads == 1 && _queue.Count > 0;
+                if (worker.Joins || (!_isJoining && _joining.Count > 0 && !isOthersTurn))
+                {
+                    joined = _isJoining = true;
+                    (_joined, _joining) = (_joining, _joined);
+                }
+                else if (!_queue.TryDequeue(out log))
+                {
+                    if (_stopped) return;
+                    mustRest = true;
+                    _resting.Push(worker);
+                }
+
+                worker.Joins = false;
             }
 
-            return _queue.Dequeue();
+            hasJoined = joined;
+            if (mustRest) worker.Rest.Wait();
+            else if (joined) RunJoint();
+            else log!.RunFlush();
+            mustRest = false;
         }
+    }
+
+    private void RunJoint()
+    {
+        if (_joined.Count > 0) _joint!.Run(_joined);
+        _joined.Clear();
     }
 
     private void OnTimer()
     {
+        List<IFlushable> due = [];
         lock (_gate)
         {
             if (_stopped) return;
             _timerDue = long.MaxValue;
-            while (_timed.TryPeek(out var log, out var due))
+            while (_timed.TryPeek(out var log, out var at))
             {
-                if (due > NowMs())
+                if (at > NowMs())
                 {
-                    Arm(due);
-                    return;
+                    Arm(at);
+                    break;
                 }
 
                 _timed.Dequeue();
+                due.Add(log);
+            }
+        }
+
+        foreach (var log in due)
+        {
+            try
+            {
                 Enqueue(log);
+            }
+            catch (ObjectDisposedException)
+            {
+                return;
             }
         }
     }
@@ -132,4 +194,14 @@ internal sealed class FlushScheduler : IFlushScheduler, IDisposable
     }
 
     private long NowMs() => _time.GetUtcNow().ToUnixTimeMilliseconds();
+
+    private sealed class Worker
+    {
+        public Thread? Thread { get; set; }
+
+        public ThreadRest Rest { get; } = new();
+
+        /// <summary>Whether it was woken to flush several logs.</summary>
+        public bool Joins { get; set; }
+    }
 }

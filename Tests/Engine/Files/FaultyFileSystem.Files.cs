@@ -61,6 +61,11 @@ public sealed partial class FaultyFileSystem
         private readonly Dictionary<long, byte[]> _sectors = [];
         /// <summary>The durable content of each sector changed since the last flush; null for a hole.</summary>
         private readonly Dictionary<long, byte[]?> _undo = [];
+        /// <summary>
+        /// The durable content of each sector that a flush failed to write: as on Linux, readers see the new one, and no later flush writes
+        /// it, unless the sector is written again.
+        /// </summary>
+        private readonly Dictionary<long, byte[]?> _lost = [];
         private long _length, _durableLength;
 
         public int LockedIn { get; set; } = -1;
@@ -107,6 +112,12 @@ public sealed partial class FaultyFileSystem
             _durableLength = _length;
         }
 
+        public void FailToFlush()
+        {
+            foreach (var (sector, before) in _undo) _lost.TryAdd(sector, before);
+            _undo.Clear();
+        }
+
         public void FlipBit(long position, int bit)
         {
             ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual(position, _length);
@@ -135,9 +146,16 @@ public sealed partial class FaultyFileSystem
                     else _sectors[sector] = before;
                 }
 
+                foreach (var (sector, before) in _lost)
+                {
+                    if (before is null) _sectors.Remove(sector);
+                    else _sectors[sector] = before;
+                }
+
                 Trim(_length);
             }
 
+            _lost.Clear();
             Flush();
         }
 
@@ -156,6 +174,12 @@ public sealed partial class FaultyFileSystem
         private byte[] Writable(long sector)
         {
             var known = _sectors.GetValueOrDefault(sector);
+            if (_lost.Remove(sector, out var lost) && _undo.TryAdd(sector, lost))
+            {
+                // Another array than readers may hold, as for any first change.
+                return _sectors[sector] = known is null ? new byte[SectorBytes] : [.. known];
+            }
+
             if (_undo.TryAdd(sector, known) || known is null)
                 _sectors[sector] = known = known is null ? new byte[SectorBytes] : [.. known];
             return known;
@@ -205,7 +229,16 @@ public sealed partial class FaultyFileSystem
             lock (owner._gate)
             {
                 Check();
-                owner.Enter(FileOperation.Flush, path, length: file.Length);
+                try
+                {
+                    owner.Enter(FileOperation.Flush, path, length: file.Length);
+                }
+                catch (IOException)
+                {
+                    file.FailToFlush();
+                    throw;
+                }
+
                 file.Flush();
                 owner.FlushCount++;
             }

@@ -64,6 +64,9 @@ public sealed partial class FaultyFileSystem(int seed = 0) : IFileSystem
     /// out (a write is, by half, when the crash is torn), and nothing works until <see cref="Crash"/> is called.</summary>
     public long? CrashAtOperation { get; set; }
 
+    /// <summary>What <see cref="AvailableBytes"/> answers; nothing is refused for it.</summary>
+    public long Available { get; set; } = long.MaxValue;
+
     /// <summary>Whether <see cref="CrashAtOperation"/> has struck.</summary>
     public bool HasCrashed => _crashed;
 
@@ -131,6 +134,8 @@ public sealed partial class FaultyFileSystem(int seed = 0) : IFileSystem
 
     /// <summary>Turns one random bit of a file's range [<paramref name="from"/>, <paramref name="to"/>).</summary>
     public void FlipRandomBit(string path, long from, long to) => FlipBit(path, _random.NextInt64(from, to), _random.Next(8));
+
+    public long AvailableBytes(string directory) => Available;
 
     public ILogFile OpenFile(string path, FileOpenMode mode)
     {

@@ -36,6 +36,8 @@ internal sealed class GatedFileSystem(IFileSystem inner) : IFileSystem
 
     public void FlushDirectory(string path) => inner.FlushDirectory(path);
 
+    public long AvailableBytes(string directory) => inner.AvailableBytes(directory);
+
     public byte[] ReadAllBytes(string path) => inner.ReadAllBytes(path);
 
     public void WriteAllBytesDurably(string path, ReadOnlySpan<byte> content) => inner.WriteAllBytesDurably(path, content);

@@ -1,0 +1,105 @@
+namespace OrleansLog.Engine.Storage;
+
+/// <summary>
+/// Rounds of group commit of several logs at once, by one fsync of the commit journal. A log whose round cannot be a part of it has one of
+/// its own, after that; so has one that is alone. Rounds are run one at a time.
+/// </summary>
+internal sealed class JointFlush(CommitJournal journal, JournalSettling settling)
+{
+    // What those who wait do next would otherwise keep the next round from beginning.
+    private const int MostGoingOnHere = 4;
+
+    private readonly JournalRound _round = new();
+    private readonly List<Member> _members = [];
+
+    private enum Outcome
+    {
+        Alone,
+        Shared,
+        Done,
+    }
+
+    private readonly record struct Member(FlushGate Gate, int Truncations, Outcome Outcome);
+
+    /// <summary>Whether a log's round, as it would be now, is to be one of several logs'.</summary>
+    public bool Takes(FlushGate gate) => journal.State == JournalState.Ready && gate.MayShare;
+
+    /// <summary>Several logs wait for their rounds.</summary>
+    public void NoteCrowd()
+    {
+        if (journal.State == JournalState.Absent) settling.Attend();
+    }
+
+    /// <summary>Runs the rounds of logs that are queued.</summary>
+    public void Run(IReadOnlyList<FlushGate> gates)
+    {
+        if (gates.Count == 1)
+        {
+            gates[0].RunFlush();
+            return;
+        }
+
+        _members.Clear();
+        _round.Clear();
+        foreach (var gate in gates)
+            if (gate.TryBegin(out var truncations)) _members.Add(new Member(gate, truncations, Collect(gate)));
+        // One alone needs no journal.
+        var isCommitted = _round.Parts.Count > 1 && journal.TryCommit(_round);
+        for (var i = 0; i < _members.Count; i++)
+        {
+            if (_members[i].Outcome != Outcome.Shared) continue;
+            var log = _members[i].Gate.Log!;
+            if (isCommitted && IsIn(log.Journal!)) log.NoteJournaled();
+            else _members[i] = _members[i] with { Outcome = Outcome.Alone };
+        }
+
+        if (journal.State == JournalState.Failed) settling.Attend();
+        foreach (var (gate, truncations, outcome) in _members)
+            if (outcome != Outcome.Alone) gate.End(truncations, mayGoOnHere: _members.Count <= MostGoingOnHere);
+        foreach (var (gate, truncations, outcome) in _members)
+            if (outcome == Outcome.Alone && gate.TryFlush()) gate.End(truncations);
+    }
+
+    private Outcome Collect(FlushGate gate) => gate.Log!.Collect(_round) switch
+    {
+        JournalShare.Collected => Outcome.Shared,
+        JournalShare.Nothing => Outcome.Done,
+        _ => Outcome.Alone,
+    };
+
+    private bool IsIn(JournalLog log)
+    {
+        foreach (var part in _round.Parts)
+            if (ReferenceEquals(part.Log, log)) return true;
+        return false;
+    }
+}
+
+/// <summary>A log's part in a joint round.</summary>
+internal enum JournalShare
+{
+    /// <summary>It has to have a round of its own.</summary>
+    Refused = 0,
+
+    /// <summary>Its bytes are in the round.</summary>
+    Collected = 1,
+
+    /// <summary>All that is written is durable already.</summary>
+    Nothing = 2,
+}
+
+/// <summary>A log that may take part in joint rounds. Between <see cref="Collect"/> and the end of its round it has no other.</summary>
+internal interface IJournaledLog
+{
+    /// <summary>What the journal knows of it; null when there is no journal.</summary>
+    JournalLog? Journal { get; }
+
+    /// <summary>Whether its part would be small enough, as far as can be told before.</summary>
+    bool MayShare { get; }
+
+    /// <summary>Puts what is not durable yet into the round.</summary>
+    JournalShare Collect(JournalRound round);
+
+    /// <summary>What was collected last is in the journal, durably.</summary>
+    void NoteJournaled();
+}
