@@ -30,6 +30,12 @@ public sealed class KafkaOptions
     /// <summary>Kafka's <c>max.connections</c>: one more is closed at once.</summary>
     public int MaxConnections { get; set; } = 10_000;
 
+    /// <summary>
+    /// How many connections may have a thread of their own, which the kernel wakes when something comes; the others share the thread
+    /// pool. A thread that rests costs some 100 KiB of memory.
+    /// </summary>
+    public int ConnectionThreads { get; set; } = 64;
+
     /// <summary>Kafka's <c>connections.max.idle.ms</c>: a connection on which nothing comes for so long is closed.</summary>
     public TimeSpan ConnectionsMaxIdle { get; set; } = TimeSpan.FromMinutes(10);
 

@@ -17,6 +17,7 @@ internal sealed class KafkaOptionsValidator : IValidateOptions<KafkaOptions>
         Check(nameof(options.MaxConnections), options.MaxConnections, 1, 1_000_000);
         Check(nameof(options.ConnectionsMaxIdle), options.ConnectionsMaxIdle, TimeSpan.FromSeconds(1), TimeSpan.FromDays(24));
         Check(nameof(options.SocketRequestMaxBytes), options.SocketRequestMaxBytes, 1024, 1024 * 1024 * 1024);
+        Check(nameof(options.ConnectionThreads), options.ConnectionThreads, 0, 10_000);
         Check(nameof(options.MaxInFlightRequests), options.MaxInFlightRequests, 1, 10_000);
         Check(nameof(options.MaxConnectionBytes), options.MaxConnectionBytes, 64 * 1024, 1024 * 1024 * 1024);
         Check(nameof(options.MaxBufferedBytes), options.MaxBufferedBytes, 1024 * 1024, 1L << 40);

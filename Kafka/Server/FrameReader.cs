@@ -13,6 +13,8 @@ namespace OrleansLog.Kafka.Server;
 /// </summary>
 internal sealed class FrameReader(Socket socket, KafkaOptions options, ByteBudget budget, TimeProvider time)
 {
+    private const int Forever = -1;
+
     private const int ReceiveBufferBytes = 16 * 1024;
     private const int FirstPartBytes = 2 * 1024 * 1024;
     private const int SmallestRequestBytes = 8;
@@ -27,6 +29,9 @@ internal sealed class FrameReader(Socket socket, KafkaOptions options, ByteBudge
 
     /// <summary>How long the client has been sending the request that room is held for; zero when there is none.</summary>
     public TimeSpan Slowness => Volatile.Read(ref _receivingSince) is var since and not 0 ? time.GetElapsedTime(since) : TimeSpan.Zero;
+
+    /// <summary>Whether reads wait on the caller's thread, which is the connection's own, and have ended when they return.</summary>
+    public bool IsBlocking { get; init; }
 
     /// <summary>The next request; null when the client has closed the connection between two.</summary>
     /// <exception cref="ProtocolException">It is not one, too large, or broken off.</exception>
@@ -50,7 +55,9 @@ internal sealed class FrameReader(Socket socket, KafkaOptions options, ByteBudge
                 + $"{options.SocketRequestMaxBytes}");
         }
 
-        await budget.EnterAsync(size, cancellationToken).ConfigureAwait(false);
+        var entering = budget.EnterAsync(size, cancellationToken);
+        if (IsBlocking && !entering.IsCompleted) entering.AsTask().GetAwaiter().GetResult();
+        else await entering.ConfigureAwait(false);
         Volatile.Write(ref _receivingSince, Math.Max(1, time.GetTimestamp()));
         try
         {
@@ -67,6 +74,23 @@ internal sealed class FrameReader(Socket socket, KafkaOptions options, ByteBudge
         }
     }
 
+    private ValueTask<int> ReceiveSomeAsync(Memory<byte> room, CancellationToken cancellationToken) => IsBlocking
+        ? new ValueTask<int>(ReceiveSome(room.Span, cancellationToken))
+        : socket.ReceiveAsync(room, SocketFlags.None, cancellationToken);
+
+    private int ReceiveSome(Span<byte> room, CancellationToken cancellationToken)
+    {
+        while (true)
+        {
+            // The kernel wakes this very thread. (.NET's own wait would be woken by way of two others.)
+            socket.Poll(Forever, SelectMode.SelectRead);
+            cancellationToken.ThrowIfCancellationRequested();
+            var received = socket.Receive(room, SocketFlags.None, out var error);
+            if (error == SocketError.Success) return received;
+            if (error != SocketError.WouldBlock) throw new SocketException((int)error);
+        }
+    }
+
     private async ValueTask<bool> FillAsync(CancellationToken cancellationToken)
     {
         if (_start == _end) _start = _end = 0;
@@ -76,7 +100,7 @@ internal sealed class FrameReader(Socket socket, KafkaOptions options, ByteBudge
             (_start, _end) = (0, _end - _start);
         }
 
-        var received = await socket.ReceiveAsync(_buffer.AsMemory(_end), SocketFlags.None, cancellationToken).ConfigureAwait(false);
+        var received = await ReceiveSomeAsync(_buffer.AsMemory(_end), cancellationToken).ConfigureAwait(false);
         _end += received;
         Volatile.Write(ref _lastBytesAt, time.GetTimestamp());
         return received > 0;
@@ -105,7 +129,7 @@ internal sealed class FrameReader(Socket socket, KafkaOptions options, ByteBudge
                 }
 
                 var room = array.AsMemory(have, Math.Min(size, array.Length) - have);
-                var received = await socket.ReceiveAsync(room, SocketFlags.None, cancellationToken).ConfigureAwait(false);
+                var received = await ReceiveSomeAsync(room, cancellationToken).ConfigureAwait(false);
                 Volatile.Write(ref _lastBytesAt, time.GetTimestamp());
                 if (received == 0) throw BrokenOff(have, size);
                 have += received;

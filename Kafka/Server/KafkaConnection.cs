@@ -24,20 +24,23 @@ internal sealed partial class KafkaConnection : IDisposable
     private readonly CancellationTokenSource _aborted = new();
     private readonly CancellationTokenSource _stopReading = new();
     private readonly Channel<(RequestContext Request, Task Handled)> _begun;
+    private readonly bool _hasThread;
 
     /// <summary>The last request that may not be pipelined.</summary>
     private Task _alone = Task.CompletedTask;
 
-    /// <summary>A connection that was accepted.</summary>
-    public KafkaConnection(Socket socket, KafkaServices services, ILogger logger)
+    /// <summary>A connection that was accepted; one that <paramref name="hasThread"/> reads on a thread of its own.</summary>
+    public KafkaConnection(Socket socket, KafkaServices services, ILogger logger, bool hasThread)
     {
+        _hasThread = hasThread;
         _socket = socket;
         _services = services;
         _logger = logger;
         socket.NoDelay = true;
         socket.SetSocketOption(SocketOptionLevel.Socket, SocketOptionName.KeepAlive, true);
         Remote = socket.RemoteEndPoint;
-        _reader = new FrameReader(socket, services.Options, services.Budget, services.Time);
+        if (hasThread) socket.Blocking = false; // what waits are polls
+        _reader = new FrameReader(socket, services.Options, services.Budget, services.Time) { IsBlocking = hasThread };
         _sender = new ResponseSender(socket, services.Time);
         _inFlight = new InFlight(services.Options.MaxInFlightRequests, services.Options.MaxConnectionBytes);
         _begun = Channel.CreateUnbounded<(RequestContext, Task)>(
@@ -46,6 +49,9 @@ internal sealed partial class KafkaConnection : IDisposable
 
     /// <summary>Where the client is.</summary>
     public EndPoint? Remote { get; }
+
+    /// <summary>Whether it reads on a thread of its own.</summary>
+    public bool HasThread => _hasThread;
 
     /// <summary>How long nothing has come from the client while nothing was being worked on for it, or it took nothing.</summary>
     public TimeSpan Idle => _inFlight.Count == 0 || _sender.IsSending ? _reader.Quiet : TimeSpan.Zero;
@@ -59,7 +65,7 @@ internal sealed partial class KafkaConnection : IDisposable
         var answering = Task.Run(AnswerAsync);
         try
         {
-            await ReadAsync().ConfigureAwait(false);
+            await (_hasThread ? ReadOnThreadAsync() : ReadAsync()).ConfigureAwait(false);
         }
         catch (Exception e)
         {
@@ -114,6 +120,83 @@ internal sealed partial class KafkaConnection : IDisposable
         {
             if (ahead is not null) _ = DiscardAsync(ahead);
         }
+    }
+
+    private Task ReadOnThreadAsync()
+    {
+        var ended = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        new Thread(() =>
+        {
+            try
+            {
+                ReadHere();
+                ended.SetResult();
+            }
+            catch (Exception e)
+            {
+                ended.SetException(e);
+            }
+        }) { IsBackground = true, Name = $"kafka {Remote}" }.Start();
+        return ended.Task;
+    }
+
+    // As ReadAsync. While a request is carried out that is answered alone, the next one is being read, and what ends the connection is noticed.
+    private void ReadHere()
+    {
+        using var ending = CancellationTokenSource.CreateLinkedTokenSource(_stopReading.Token, _aborted.Token);
+        using var waking = ending.Token.Register(StopReceiving);
+        while (true)
+        {
+            Frame? read;
+            try
+            {
+                var reading = _reader.ReadAsync(ending.Token);
+                read = reading.IsCompletedSuccessfully ? reading.Result : reading.AsTask().GetAwaiter().GetResult();
+            }
+            catch
+            {
+                EndAlone();
+                throw;
+            }
+
+            if (read is not { } frame)
+            {
+                EndAlone();
+                return;
+            }
+
+            var request = Open(frame, out var isAnswered);
+            WaitHere(WaitForTurnAsync(request, ending.Token));
+            var handled = isAnswered ? Task.CompletedTask : Begin(request);
+            _begun.Writer.TryWrite((request, handled));
+            if (!request.Api.IsPipelined) _alone = handled;
+            else if (!request.Ordered.IsCompleted) Task.WaitAny(request.Ordered);
+        }
+    }
+
+    private static void WaitHere(ValueTask wait)
+    {
+        if (wait.IsCompletedSuccessfully) return;
+        wait.AsTask().GetAwaiter().GetResult();
+    }
+
+    // The thread that waits for something to come is told that nothing will.
+    private void StopReceiving()
+    {
+        try
+        {
+            _socket.Shutdown(SocketShutdown.Receive);
+        }
+        catch (Exception e) when (e is SocketException or ObjectDisposedException)
+        {
+            // The connection has ended.
+        }
+    }
+
+    // The client is gone, and waits for nothing any more. At a stop, what was begun is answered; a long poll sees for itself that the silo stops.
+    private void EndAlone()
+    {
+        if (!_alone.IsCompleted && !_stopReading.IsCancellationRequested) _aborted.Cancel();
     }
 
     /// <summary>Waits for room, and for the requests before this one: all of them, unless they and this one may be pipelined.</summary>

@@ -29,6 +29,7 @@ internal sealed partial class KafkaListener(
     private readonly CancellationTokenSource _stopping = new();
     private readonly ByteBudget _budget = new(options.Value.MaxBufferedBytes, time);
     private Socket? _socket;
+    private int _threads;
     private Task _accepting = Task.CompletedTask;
     private Task _sweeping = Task.CompletedTask;
 
@@ -102,7 +103,7 @@ internal sealed partial class KafkaListener(
                 var socket = await listener.AcceptAsync(_stopping.Token).ConfigureAwait(false);
                 if (_connections.Count < options.Value.MaxConnections)
                 {
-                    Serve(new KafkaConnection(socket, services, logger));
+                    Serve(new KafkaConnection(socket, services, logger, hasThread: TryTakeThread()));
                     continue;
                 }
 
@@ -122,6 +123,13 @@ internal sealed partial class KafkaListener(
         }
     }
 
+    private bool TryTakeThread()
+    {
+        if (Interlocked.Increment(ref _threads) <= options.Value.ConnectionThreads) return true;
+        Interlocked.Decrement(ref _threads);
+        return false;
+    }
+
     private void Serve(KafkaConnection connection)
     {
         var running = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -130,6 +138,7 @@ internal sealed partial class KafkaListener(
         {
             await connection.RunAsync().ConfigureAwait(false);
             _connections.TryRemove(connection, out _);
+            if (connection.HasThread) Interlocked.Decrement(ref _threads);
             connection.Dispose();
             running.SetResult();
         });

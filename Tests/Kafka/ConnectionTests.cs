@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using OrleansLog.Kafka.Options;
 using OrleansLog.Kafka.Protocol;
 using OrleansLog.Tests.Grains;
 using Xunit;
@@ -6,12 +7,12 @@ using Xunit;
 namespace OrleansLog.Tests.Kafka;
 
 /// <summary>What a connection does with frames that are none, with limits and with clients that do not behave.</summary>
-public sealed class ConnectionTests
+public abstract class ConnectionTests(int threads)
 {
     [Fact]
     public async Task Garbage_ends_its_own_connection_and_nothing_else()
     {
-        await using var silo = await KafkaSilo.StartAsync(options => options.SocketRequestMaxBytes = 100_000);
+        await using var silo = await StartAsync(options => options.SocketRequestMaxBytes = 100_000);
         using var good = await silo.ConnectAsync();
         byte[][] frames =
         [
@@ -47,7 +48,7 @@ public sealed class ConnectionTests
     [Fact]
     public async Task An_unknown_version_of_ApiVersions_is_answered_in_the_body_of_version_0()
     {
-        await using var silo = await KafkaSilo.StartAsync();
+        await using var silo = await StartAsync();
         using var peer = await silo.ConnectAsync();
         await peer.SendAsync(new byte[] { 0, 0, 0, 11, 0, 18, 0, 99, 0, 0, 0, 7, 255, 255, 0 });
         var response = new KafkaResponse(await peer.ReceiveAsync(7), isFlexible: false, hasTaggedHeader: false);
@@ -66,7 +67,7 @@ public sealed class ConnectionTests
     [InlineData(4)]
     public async Task ApiVersions_tells_what_is_served_without_a_tagged_header(short version)
     {
-        await using var silo = await KafkaSilo.StartAsync();
+        await using var silo = await StartAsync();
         using var peer = await silo.ConnectAsync();
         var response = await peer.AskAsync(ApiKey.ApiVersions, version, version >= 3, request =>
         {
@@ -95,7 +96,7 @@ public sealed class ConnectionTests
     [Fact]
     public async Task One_connection_more_than_allowed_is_closed_at_once()
     {
-        await using var silo = await KafkaSilo.StartAsync(options => options.MaxConnections = 2);
+        await using var silo = await StartAsync(options => options.MaxConnections = 2);
         using var first = await silo.ConnectAsync();
         using var second = await silo.ConnectAsync();
         await first.MetadataAsync("t");
@@ -107,7 +108,7 @@ public sealed class ConnectionTests
     [Fact]
     public async Task An_idle_connection_is_closed()
     {
-        await using var silo = await KafkaSilo.StartAsync(options => options.ConnectionsMaxIdle = TimeSpan.FromSeconds(1));
+        await using var silo = await StartAsync(options => options.ConnectionsMaxIdle = TimeSpan.FromSeconds(1));
         using var peer = await silo.ConnectAsync();
         await peer.MetadataAsync("t");
         await peer.WhenClosedAsync();
@@ -116,7 +117,7 @@ public sealed class ConnectionTests
     [Fact]
     public async Task Requests_sent_ahead_are_answered_in_their_order_and_appended_in_it()
     {
-        await using var silo = await KafkaSilo.StartAsync(options => options.MaxInFlightRequests = 3);
+        await using var silo = await StartAsync(options => options.MaxInFlightRequests = 3);
         using var peer = await silo.ConnectAsync();
         await peer.MetadataAsync("t");
         var ids = new List<int>();
@@ -138,7 +139,7 @@ public sealed class ConnectionTests
     [Fact]
     public async Task A_request_sent_ahead_of_a_long_poll_waits_for_it()
     {
-        await using var silo = await KafkaSilo.StartAsync();
+        await using var silo = await StartAsync();
         using var peer = await silo.ConnectAsync();
         foreach (var topic in (string[])["t", "u"]) await peer.MetadataAsync(topic);
         var polling = peer.FetchAsync([("t", 0)], maxWaitMs: 20_000);
@@ -154,7 +155,7 @@ public sealed class ConnectionTests
     [Fact]
     public async Task A_client_that_does_not_read_is_not_read_from_either()
     {
-        await using var silo = await KafkaSilo.StartAsync();
+        await using var silo = await StartAsync();
         using var peer = await silo.ConnectAsync();
         await peer.MetadataAsync("t");
         Assert.Equal(ErrorCode.None, (await peer.ProduceAsync("t", Batches.Of(new string('x', 900_000)))).Error);
@@ -202,4 +203,16 @@ public sealed class ConnectionTests
         BinaryPrimitives.WriteInt32BigEndian(bytes, size);
         return bytes;
     }
+
+    private Task<KafkaSilo> StartAsync(Action<KafkaOptions>? configure = null) => KafkaSilo.StartAsync(options =>
+    {
+        options.ConnectionThreads = threads;
+        configure?.Invoke(options);
+    });
 }
+
+/// <summary>Connections that have threads of their own.</summary>
+public sealed class ThreadConnectionTests() : ConnectionTests(threads: 64);
+
+/// <summary>Connections that share the thread pool.</summary>
+public sealed class PooledConnectionTests() : ConnectionTests(threads: 0);
