@@ -83,9 +83,9 @@ internal sealed class CommitJournal(IFileSystem fileSystem, string directory, in
                 if (_state == JournalState.Preparing) _state = JournalState.Ready;
             }
         }
-        catch (IOException failure)
+        catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
         {
-            logger.LogWarning(failure, "The commit journal in {Directory} could not be made; each log does its own fsync.", directory);
+            logger.LogWarning("The commit journal in {Directory} could not be made, so each log does its own fsync: {Reason}", directory, failure.Message);
             lock (_gate) _state = JournalState.Off;
             RemoveFiles();
         }

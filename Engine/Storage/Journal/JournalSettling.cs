@@ -52,7 +52,7 @@ internal sealed class JournalSettling(
                     return;
             }
         }
-        catch (IOException failure)
+        catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
         {
             logger.LogWarning(failure, "The commit journal could not be seen to.");
         }

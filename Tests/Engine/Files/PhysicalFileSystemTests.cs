@@ -73,5 +73,12 @@ public sealed class PhysicalFileSystemTests : IDisposable
         Assert.Equal(2, failure.HResult);
     }
 
+    [Fact]
+    public void There_is_room_where_there_is_a_disk_and_what_is_not_known_is_no_bound()
+    {
+        Assert.InRange(_files.AvailableBytes(_directory), 1, 1L << 60);
+        Assert.Equal(long.MaxValue, _files.AvailableBytes(string.Empty));
+    }
+
     private string At(string name) => Path.Combine(_directory, name);
 }
