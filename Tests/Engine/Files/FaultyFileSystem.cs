@@ -270,7 +270,7 @@ public sealed partial class FaultyFileSystem(int seed = 0) : IFileSystem
         CheckAlive();
         OperationCount++;
         if (HistoryLength > 0) Remember($"{operation} {path} {(position < 0 ? "" : $"at {position}")} {(length < 0 ? "" : $"{length} bytes")}");
-        if (OperationCount == CrashAtOperation) _crashed = true;
+        if (OperationCount >= CrashAtOperation) _crashed = true; // another thread may have passed it before it was set
         CheckAlive();
         OnOperation?.Invoke(operation, path);
         for (var i = 0; i < _faults.Count; i++)

@@ -11,7 +11,7 @@ internal sealed class TestLog : IDisposable, ILogOwner
 {
     public const string DataDirectory = "/data", LogDirectory = DataDirectory + "/topic-0";
     private readonly LogConfig _config;
-    private FlushScheduler _flushes;
+    private CountedFlushes _flushes;
     private long? _logStartOffset;
     private long? _recoveryPoint;
 
@@ -101,7 +101,12 @@ internal sealed class TestLog : IDisposable, ILogOwner
         return result.BaseOffsets[0];
     }
 
-    public void Flush() => Wait(Log.WhenFlushedAsync(Log.LogEndOffset));
+    /// <summary>Waits until all is durable, and the flush thread rests: a segment that was closed is synced also when no record waits for that.</summary>
+    public void Flush()
+    {
+        Wait(Log.WhenFlushedAsync(Log.LogEndOffset));
+        if (!SpinWait.SpinUntil(() => _flushes.IsResting, TimeSpan.FromSeconds(30))) throw new TimeoutException("The flushes took more than 30 s.");
+    }
 
     /// <summary>Crashes the machine and opens the log again.</summary>
     public void CrashAndReopen(CrashKind kind = CrashKind.ForgetAll, int? seed = null)
@@ -136,9 +141,9 @@ internal sealed class TestLog : IDisposable, ILogOwner
         _flushes.Dispose();
     }
 
-    private (PartitionLog Log, FlushScheduler Flushes) Open()
+    private (PartitionLog Log, CountedFlushes Flushes) Open()
     {
-        var flushes = new FlushScheduler(1, TimeProvider.System);
+        var flushes = new CountedFlushes();
         var environment = new LogEnvironment(
             Partition, LogDirectory, Files, Clock, NullLogger.Instance, flushes, this);
         try
@@ -156,5 +161,33 @@ internal sealed class TestLog : IDisposable, ILogOwner
     private static void Wait(ValueTask task)
     {
         if (!task.AsTask().Wait(TimeSpan.FromSeconds(30))) throw new TimeoutException("The flush took more than 30 s.");
+    }
+
+    /// <summary>Flush threads of which it is known whether they have anything to do.</summary>
+    private sealed class CountedFlushes : IFlushScheduler, IDisposable
+    {
+        private readonly FlushScheduler _inner = new(1, TimeProvider.System);
+        private int _waiting;
+
+        public bool IsResting => Volatile.Read(ref _waiting) == 0;
+
+        public void Enqueue(IFlushable log)
+        {
+            Interlocked.Increment(ref _waiting);
+            _inner.Enqueue(new Round(this, log));
+        }
+
+        public void EnqueueAfter(IFlushable log, long delayMs) => _inner.EnqueueAfter(log, delayMs);
+
+        public void Dispose() => _inner.Dispose();
+
+        private sealed class Round(CountedFlushes owner, IFlushable log) : IFlushable
+        {
+            public void RunFlush()
+            {
+                log.RunFlush();
+                Interlocked.Decrement(ref owner._waiting);
+            }
+        }
     }
 }

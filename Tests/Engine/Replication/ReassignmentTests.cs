@@ -136,6 +136,8 @@ public sealed class ReassignmentTests : IDisposable
         var before = leader.Log.SizeInBytes;
         var started = Stopwatch.GetTimestamp();
         await leader.ReassignAsync([1, 2]);
+        // What is appended before the first push is a part of what is moved.
+        while (set[2].Test.Log.LogEndOffset == 0) await Task.Delay(1);
         // Ten times the limit.
         for (var i = 0; i < 100; i++) await ReplicaSet.Append(leader, new string('y', 4_000));
         await set.UntilInSync(1, 2);
