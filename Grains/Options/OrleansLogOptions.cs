@@ -59,7 +59,7 @@ public sealed class OrleansLogOptions
     public int MaxFetchBytes { get; set; } = 50 * 1024 * 1024;
 
     /// <summary>
-    /// Bytes of the node's commit journal, by which partitions that are flushed at the same time share one fsync; 0 for none. Two files of
+    /// Bytes of the node's commit journal, by which partitions that are flushed at the same time share one fsync: 8 MiB at least, or 0 for none. Two files of
     /// half of it are made in the data directory when that first happens, and go at an orderly stop.
     /// </summary>
     public int CommitJournalBytes { get; set; } = 32 * 1024 * 1024;

@@ -9,6 +9,9 @@ namespace OrleansLog.Grains.Options;
 /// <summary>Checks the options when the silo starts: every fault at once, each with the setting, its value and the fix.</summary>
 internal sealed class OrleansLogOptionsValidator : IValidateOptions<OrleansLogOptions>
 {
+    // One of its two files takes the largest round there is.
+    private const int MinJournalBytes = 8 * 1024 * 1024;
+
     /// <inheritdoc/>
     public ValidateOptionsResult Validate(string? name, OrleansLogOptions options)
     {
@@ -30,7 +33,8 @@ internal sealed class OrleansLogOptionsValidator : IValidateOptions<OrleansLogOp
         Check(faults, nameof(options.MaxTopics), options.MaxTopics, 1, 1_000_000);
         Check(faults, nameof(options.MaxGroups), options.MaxGroups, 1, 10_000_000);
         Check(faults, nameof(options.MaxFetchBytes), options.MaxFetchBytes, 1024, 1024 * 1024 * 1024);
-        Check(faults, nameof(options.CommitJournalBytes), options.CommitJournalBytes, 0, 1024 * 1024 * 1024);
+        if (options.CommitJournalBytes != 0)
+            Check(faults, nameof(options.CommitJournalBytes), options.CommitJournalBytes, MinJournalBytes, 1024 * 1024 * 1024, " or 0");
         Check(faults, nameof(options.MaxInFlightProduceBytes), options.MaxInFlightProduceBytes, 1024 * 1024, 1L << 40);
         Check(faults, nameof(options.MaxIdlePartitionsPerCheck), options.MaxIdlePartitionsPerCheck, 1, 1_000_000);
         Check(faults, nameof(options.MaxFetchWait), options.MaxFetchWait, TimeSpan.Zero, TimeSpan.FromMinutes(10));
@@ -110,14 +114,14 @@ internal sealed class OrleansLogOptionsValidator : IValidateOptions<OrleansLogOp
         }
     }
 
-    private static void Check<T>(List<string> faults, string name, T value, T least, T greatest)
+    private static void Check<T>(List<string> faults, string name, T value, T least, T greatest, string orElse = "")
         where T : IComparable<T>
     {
-        if (value.CompareTo(least) < 0 || value.CompareTo(greatest) > 0) faults.Add(Range(name, value, least, greatest));
+        if (value.CompareTo(least) < 0 || value.CompareTo(greatest) > 0) faults.Add(Range(name, value, least, greatest, orElse));
     }
 
-    private static string Range(string name, object? value, object? least, object? greatest) =>
-        FormattableString.Invariant($"{Setting(name)} is {value}; set it to a value from {least} to {greatest}.");
+    private static string Range(string name, object? value, object? least, object? greatest, string orElse = "") =>
+        FormattableString.Invariant($"{Setting(name)} is {value}; set it to a value from {least} to {greatest}{orElse}.");
 
     private static string Setting(string name) => $"{OrleansLogOptions.SectionName}:{name}";
 }

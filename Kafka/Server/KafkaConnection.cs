@@ -24,7 +24,6 @@ internal sealed partial class KafkaConnection : IDisposable
     private readonly CancellationTokenSource _aborted = new();
     private readonly CancellationTokenSource _stopReading = new();
     private readonly Channel<(RequestContext Request, Task Handled)> _begun;
-    private readonly bool _hasThread;
 
     /// <summary>The last request that may not be pipelined.</summary>
     private Task _alone = Task.CompletedTask;
@@ -32,7 +31,7 @@ internal sealed partial class KafkaConnection : IDisposable
     /// <summary>A connection that was accepted; one that <paramref name="hasThread"/> reads on a thread of its own.</summary>
     public KafkaConnection(Socket socket, KafkaServices services, ILogger logger, bool hasThread)
     {
-        _hasThread = hasThread;
+        HasThread = hasThread;
         _socket = socket;
         _services = services;
         _logger = logger;
@@ -51,7 +50,7 @@ internal sealed partial class KafkaConnection : IDisposable
     public EndPoint? Remote { get; }
 
     /// <summary>Whether it reads on a thread of its own.</summary>
-    public bool HasThread => _hasThread;
+    public bool HasThread { get; }
 
     /// <summary>How long nothing has come from the client while nothing was being worked on for it, or it took nothing.</summary>
     public TimeSpan Idle => _inFlight.Count == 0 || _sender.IsSending ? _reader.Quiet : TimeSpan.Zero;
@@ -65,7 +64,7 @@ internal sealed partial class KafkaConnection : IDisposable
         var answering = Task.Run(AnswerAsync);
         try
         {
-            await (_hasThread ? ReadOnThreadAsync() : ReadAsync()).ConfigureAwait(false);
+            await (HasThread ? ReadOnThreadAsync() : ReadAsync()).ConfigureAwait(false);
         }
         catch (Exception e)
         {

@@ -36,6 +36,9 @@ internal sealed partial class KafkaListener(
     /// <summary>How many clients are connected.</summary>
     public int ConnectionCount => _connections.Count;
 
+    /// <summary>How many of them have a thread of their own.</summary>
+    public int ThreadCount => Volatile.Read(ref _threads);
+
     /// <summary>Bytes of requests and responses in memory.</summary>
     public long BufferedBytes => _budget.Used;
 
@@ -103,7 +106,7 @@ internal sealed partial class KafkaListener(
                 var socket = await listener.AcceptAsync(_stopping.Token).ConfigureAwait(false);
                 if (_connections.Count < options.Value.MaxConnections)
                 {
-                    Serve(new KafkaConnection(socket, services, logger, hasThread: TryTakeThread()));
+                    Serve(Open(socket, services));
                     continue;
                 }
 
@@ -123,11 +126,22 @@ internal sealed partial class KafkaListener(
         }
     }
 
-    private bool TryTakeThread()
+    /// <summary>A connection, with a thread of its own while there are any left.</summary>
+    /// <exception cref="SocketException">It was reset meanwhile.</exception>
+    private KafkaConnection Open(Socket socket, KafkaServices services)
     {
-        if (Interlocked.Increment(ref _threads) <= options.Value.ConnectionThreads) return true;
-        Interlocked.Decrement(ref _threads);
-        return false;
+        var hasThread = Interlocked.Increment(ref _threads) <= options.Value.ConnectionThreads;
+        if (!hasThread) Interlocked.Decrement(ref _threads);
+        try
+        {
+            return new KafkaConnection(socket, services, logger, hasThread);
+        }
+        catch
+        {
+            if (hasThread) Interlocked.Decrement(ref _threads);
+            socket.Dispose();
+            throw;
+        }
     }
 
     private void Serve(KafkaConnection connection)

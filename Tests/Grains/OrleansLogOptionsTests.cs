@@ -18,6 +18,7 @@ public sealed class OrleansLogOptionsTests
             options.NodeId = -1;
             options.DefaultPartitions = 0;
             options.MaxFetchBytes = 12;
+            options.CommitJournalBytes = 5;
             options.TopicDefaults["retention.mss"] = "1";
             options.Metadata.ConnectionString = "Data Source=:memory:";
         });
@@ -28,6 +29,7 @@ public sealed class OrleansLogOptionsTests
             ("OrleansLog:NodeId", "is -1; set it to a value from 0"),
             ("OrleansLog:DefaultPartitions", "is 0; set it to a value from 1 to 10000"),
             ("OrleansLog:MaxFetchBytes", "is 12"),
+            ("OrleansLog:CommitJournalBytes", "is 5; set it to a value from 8388608 to 1073741824 or 0."),
             ("OrleansLog:TopicDefaults", "retention.ms?"),
             ("OrleansLog:Metadata:ConnectionString", "names no file"),
         ];

@@ -104,6 +104,21 @@ public sealed class BoundsTests
         foreach (var consumer in consumers) consumer.Dispose();
     }
 
+    [Fact]
+    public async Task Connections_beyond_those_that_may_have_a_thread_are_served_as_well_and_threads_come_back()
+    {
+        await using var silo = await KafkaSilo.StartAsync(static options => options.ConnectionThreads = 2);
+        for (var time = 0; time < 3; time++)
+        {
+            var clients = await Task.WhenAll(Enumerable.Range(0, 5).Select(_ => silo.ConnectAsync()));
+            foreach (var client in clients) await client.MetadataAsync("t").WaitAsync(Long);
+            Assert.Equal((5, 2), (silo.Listener.ConnectionCount, silo.Listener.ThreadCount));
+            foreach (var client in clients) client.Dispose();
+            for (var began = Environment.TickCount64; silo.Listener.ConnectionCount + silo.Listener.ThreadCount > 0; await Task.Delay(5))
+                Assert.True(Environment.TickCount64 - began < Long.TotalMilliseconds, $"{silo.Listener.ThreadCount} threads are left.");
+        }
+    }
+
     [Theory]
     [InlineData(false)]
     [InlineData(true)]

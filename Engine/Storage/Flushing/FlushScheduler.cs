@@ -33,7 +33,7 @@ internal sealed class FlushScheduler : IFlushScheduler, IDisposable
     /// <summary>Has logs that are queued at the same time flushed together. Before anything is queued.</summary>
     public void UseJournal(CommitJournal journal, JournalSettling settling) => _joint = new JointFlush(journal, settling);
 
-    /// <summary>Queues a round; whoever calls sees to it that nothing is queued twice.</summary>
+    /// <summary>Queues a round, unless the threads have been told to end; whoever calls sees to it that nothing is queued twice.</summary>
     public void Enqueue(IFlushable log)
     {
         var joins = _joint is { } joint && log is FlushGate gate && joint.Takes(gate);
@@ -41,7 +41,8 @@ internal sealed class FlushScheduler : IFlushScheduler, IDisposable
         Worker? woken;
         lock (_gate)
         {
-            ObjectDisposedException.ThrowIf(_stopped, this);
+            // All logs are closed then, and who waited for them was told.
+            if (_stopped) return;
             if (joins)
             {
                 _joining.Add((FlushGate)log);
@@ -172,17 +173,7 @@ internal sealed class FlushScheduler : IFlushScheduler, IDisposable
             }
         }
 
-        foreach (var log in due)
-        {
-            try
-            {
-                Enqueue(log);
-            }
-            catch (ObjectDisposedException)
-            {
-                return;
-            }
-        }
+        foreach (var log in due) Enqueue(log);
     }
 
     private void Arm(long due)

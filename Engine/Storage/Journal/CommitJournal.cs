@@ -263,7 +263,7 @@ internal sealed class CommitJournal(IFileSystem fileSystem, string directory, in
                 if (_logs.Values.Any(static log => log.NeedsRestore)) CloseFiles();
                 else RemoveFiles();
             }
-            catch (IOException failure)
+            catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
             {
                 // The next start finds nothing in it that the segments do not have.
                 logger.LogWarning(failure, "The commit journal in {Directory} could not be removed.", directory);
@@ -319,23 +319,4 @@ internal sealed class CommitJournal(IFileSystem fileSystem, string directory, in
 
         public HashSet<JournalLog> Logs { get; } = [];
     }
-}
-
-/// <summary>Where a <see cref="CommitJournal"/> stands.</summary>
-internal enum JournalState
-{
-    /// <summary>Nobody needed it yet.</summary>
-    Absent = 0,
-
-    /// <summary>Its files are being made.</summary>
-    Preparing = 1,
-
-    /// <summary>It takes rounds.</summary>
-    Ready = 2,
-
-    /// <summary>Writing to it failed; what is in it may still be needed.</summary>
-    Failed = 3,
-
-    /// <summary>It is not used any more.</summary>
-    Off = 4,
 }

@@ -74,32 +74,3 @@ internal sealed class JointFlush(CommitJournal journal, JournalSettling settling
         return false;
     }
 }
-
-/// <summary>A log's part in a joint round.</summary>
-internal enum JournalShare
-{
-    /// <summary>It has to have a round of its own.</summary>
-    Refused = 0,
-
-    /// <summary>Its bytes are in the round.</summary>
-    Collected = 1,
-
-    /// <summary>All that is written is durable already.</summary>
-    Nothing = 2,
-}
-
-/// <summary>A log that may take part in joint rounds. Between <see cref="Collect"/> and the end of its round it has no other.</summary>
-internal interface IJournaledLog
-{
-    /// <summary>What the journal knows of it; null when there is no journal.</summary>
-    JournalLog? Journal { get; }
-
-    /// <summary>Whether its part would be small enough, as far as can be told before.</summary>
-    bool MayShare { get; }
-
-    /// <summary>Puts what is not durable yet into the round.</summary>
-    JournalShare Collect(JournalRound round);
-
-    /// <summary>What was collected last is in the journal, durably.</summary>
-    void NoteJournaled();
-}

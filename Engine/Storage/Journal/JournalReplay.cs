@@ -96,21 +96,18 @@ internal static class JournalReplay
             // Deleted since, because it was old.
             if (!fileSystem.FileExists(name)) continue;
             using var file = fileSystem.OpenFile(name, FileOpenMode.Open);
-            foreach (var entry in segment)
+            var left = segment.FirstOrDefault(entry =>
             {
-                if (WriteMissing(file, entry, isForced) is var written and >= 0)
-                {
-                    bytes += written;
-                    continue;
-                }
-
-                logger.LogError(
-                    "What the commit journal has for position {Position} of {Path} does not go with what is there, and is left out.",
-                    entry.Position, name);
-                break;
-            }
-
+                var written = WriteMissing(file, entry, isForced);
+                bytes += Math.Max(0, written);
+                return written < 0;
+            });
             file.Flush();
+            if (left is null) continue;
+            logger.LogError(
+                "What the commit journal has for position {Position} of {Path} does not go with what is there; it is left out, with all of that log behind it.",
+                left.Position, name);
+            break;
         }
 
         return bytes;

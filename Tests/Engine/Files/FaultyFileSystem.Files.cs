@@ -233,7 +233,7 @@ public sealed partial class FaultyFileSystem
                 {
                     owner.Enter(FileOperation.Flush, path, length: file.Length);
                 }
-                catch (IOException)
+                catch (IOException) when (!owner._crashed)
                 {
                     file.FailToFlush();
                     throw;

@@ -48,9 +48,7 @@ public sealed class CommitJournalTests : IAsyncDisposable
     {
         for (var operation = 1; ; operation++)
         {
-            await using var logs = new JournalHarness(new FaultyFileSystem(operation), JournalBytes);
-            await logs.OpenAsync();
-            await logs.PrepareAsync();
+            await using var logs = await JournalHarness.StartAsync(seed: operation, JournalBytes);
             await logs.CommitTogetherAsync((0, "a"), (1, "b"), (2, "c"));
             var expected = Enumerable.Range(0, 3).Select(logs.Read).ToArray();
             logs.Disk.Crash(CrashKind.ForgetAll);
@@ -88,9 +86,7 @@ public sealed class CommitJournalTests : IAsyncDisposable
     {
         for (var operation = 1; ; operation++)
         {
-            await using var logs = new JournalHarness(new FaultyFileSystem(operation), JournalBytes);
-            await logs.OpenAsync();
-            await logs.PrepareAsync();
+            await using var logs = await JournalHarness.StartAsync(seed: operation, JournalBytes);
             await logs.CommitTogetherAsync((0, "a"), (1, "b"));
             var kept = (logs[0].LogEndOffset, logs.Read(0), logs.Read(1));
             await logs.CommitTogetherAsync((0, "old"), (2, "c"));

@@ -35,6 +35,15 @@ internal sealed class JournalHarness(FaultyFileSystem disk, int journalBytes, in
 
     public static Guid TopicId { get; } = new("11223344-5566-7788-99aa-bbccddeeff00");
 
+    /// <summary>Logs on a disk of their own, and a journal that is in use.</summary>
+    public static async Task<JournalHarness> StartAsync(int seed, int journalBytes)
+    {
+        var logs = new JournalHarness(new FaultyFileSystem(seed), journalBytes);
+        await logs.OpenAsync();
+        await logs.PrepareAsync();
+        return logs;
+    }
+
     public async Task OpenAsync()
     {
         Volatile.Write(ref _mustHold, 0);
