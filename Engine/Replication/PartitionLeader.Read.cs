@@ -99,11 +99,11 @@ public sealed partial class PartitionLeader
             -1 when end < TermStartOffset => throw NotSettled(end),
             -1 => new TimestampOffset(-1, end),
             -2 => new TimestampOffset(-1, _log.LogStartOffset),
-            -3 => _log.MaxTimestamp(),
+            -3 => _log.MaxTimestamp(() => Bound(readCommitted)),
             < 0 => throw new OrleansLogException(
                 ErrorCode.InvalidRequest,
                 $"Timestamp {timestampMs} is none: from 0, or -1 (latest), -2 (earliest), -3 (greatest timestamp)."),
-            _ => _log.LookupByTimestamp(timestampMs, end),
+            _ => _log.LookupByTimestamp(timestampMs, () => Bound(readCommitted)),
         };
     }
 

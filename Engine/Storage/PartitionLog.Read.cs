@@ -41,53 +41,57 @@ public sealed partial class PartitionLog
     }
 
     /// <summary>
-    /// The first record whose timestamp is at least <paramref name="timestampMs"/>, below <paramref name="upToOffset"/>; null when
-    /// there is none.
+    /// The first record whose timestamp is at least <paramref name="timestampMs"/>, below the bound; null when there is none.
+    /// </summary>
+    /// <param name="timestampMs">Milliseconds since the Unix epoch.</param>
+    /// <param name="upToOffset">Answers the bound (exclusive; the high watermark, say), asked again when the log changed meanwhile;
+    /// null for the end of the log.</param>
+    /// <exception cref="OrleansLogException"><see cref="ErrorCode.KafkaStorageError"/>.</exception>
+    public TimestampOffset? LookupByTimestamp(long timestampMs, Func<long>? upToOffset = null) =>
+        OverSegments(upToOffset, (segments, bound) => Find(segments, timestampMs, bound));
+
+    /// <summary>
+    /// The record with the greatest timestamp (the first of those that have it) below the bound, which is that of
+    /// <see cref="LookupByTimestamp"/>; null when there is no record.
     /// </summary>
     /// <exception cref="OrleansLogException"><see cref="ErrorCode.KafkaStorageError"/>.</exception>
-    public TimestampOffset? LookupByTimestamp(long timestampMs, long upToOffset = long.MaxValue)
+    public TimestampOffset? MaxTimestamp(Func<long>? upToOffset = null) => OverSegments(upToOffset, (segments, bound) =>
     {
-        upToOffset = Math.Min(upToOffset, LogEndOffset);
-        return OverSegments(segments =>
+        var largest = TimestampOffset.None;
+        foreach (var segment in segments)
         {
-            foreach (var segment in segments)
-            {
-                if (segment.BaseOffset >= upToOffset) break;
-                var found = Leased(segment, leased => leased.LargestTimestamp().TimestampMs < timestampMs
-                    ? null : SegmentTimes.Find(leased, timestampMs, LogStartOffset, upToOffset));
-                if (found is not null) return found;
-            }
+            if (segment.BaseOffset >= bound) break;
+            var candidate = Leased(segment, leased => SegmentTimes.LargestBelow(leased, bound));
+            if (candidate.TimestampMs > largest.TimestampMs) largest = candidate;
+        }
 
-            return null;
-        });
+        return largest.TimestampMs < 0 ? null : Find(segments, largest.TimestampMs, bound);
+    });
+
+    private TimestampOffset? Find(LogSegment[] segments, long timestampMs, long bound)
+    {
+        foreach (var segment in segments)
+        {
+            if (segment.BaseOffset >= bound) break;
+            var found = Leased(segment, leased => leased.LargestTimestamp().TimestampMs < timestampMs
+                ? null : SegmentTimes.Find(leased, timestampMs, LogStartOffset, bound));
+            if (found is not null) return found;
+        }
+
+        return null;
     }
 
-    /// <summary>The record with the greatest timestamp (the first of those that have it); null when the log is empty.</summary>
-    /// <exception cref="OrleansLogException"><see cref="ErrorCode.KafkaStorageError"/>.</exception>
-    public TimestampOffset? MaxTimestamp()
-    {
-        var largest = OverSegments(segments =>
-        {
-            var largest = TimestampOffset.None;
-            foreach (var segment in segments)
-            {
-                var candidate = Leased(segment, leased => leased.LargestTimestamp());
-                if (candidate.TimestampMs > largest.TimestampMs) largest = candidate;
-            }
-
-            return largest;
-        });
-        return largest.TimestampMs < 0 ? null : LookupByTimestamp(largest.TimestampMs);
-    }
-
-    // Begins again when a segment was deleted or replaced on the way.
-    private T OverSegments<T>(Func<LogSegment[], T> search)
+    // Begins again when a segment was deleted or replaced on the way. The bound is one of the very segments that are searched:
+    // compaction drops a record for the sake of a later one, which an older bound would hide as well.
+    private T OverSegments<T>(Func<long>? upToOffset, Func<LogSegment[], long, T> search)
     {
         for (var attempt = 1; ; attempt++)
         {
             try
             {
-                return search(Volatile.Read(ref _segments));
+                var segments = Volatile.Read(ref _segments);
+                var bound = Math.Min(upToOffset?.Invoke() ?? long.MaxValue, LogEndOffset);
+                if (ReferenceEquals(segments, Volatile.Read(ref _segments)) || attempt == ReadAttempts) return search(segments, bound);
             }
             catch (OrleansLogException gone) when (gone.Error == ErrorCode.OffsetNotAvailable && attempt < ReadAttempts)
             {

@@ -78,10 +78,16 @@ internal abstract class SegmentIndex<T>(IFileSystem fileSystem, string directory
     /// <summary>Reads the bytes of the file's last entry; false when it has none.</summary>
     protected bool TryReadLast(Span<byte> entry)
     {
-        if (!fileSystem.FileExists(FilePath)) return false;
-        using var file = fileSystem.OpenFile(FilePath, FileOpenMode.Read);
-        var length = file.Length;
-        return length >= EntrySize && length % EntrySize == 0 && file.Read(entry, length - EntrySize) == EntrySize;
+        try
+        {
+            using var file = fileSystem.OpenFile(FilePath, FileOpenMode.Read);
+            var length = file.Length;
+            return length >= EntrySize && length % EntrySize == 0 && file.Read(entry, length - EntrySize) == EntrySize;
+        }
+        catch (FileNotFoundException)
+        {
+            return false;
+        }
     }
 
     /// <summary>Keeps the first <paramref name="count"/> entries, of an index open for appends.</summary>
@@ -142,8 +148,17 @@ internal abstract class SegmentIndex<T>(IFileSystem fileSystem, string directory
     // Entries behind the end of a closed segment are left where they are: they say that it was cut (see LogLoader).
     private AppendOnlyList<T>? Load(int logSize, bool isClosed)
     {
-        if (!fileSystem.FileExists(FilePath)) return null;
-        var bytes = fileSystem.ReadAllBytes(FilePath);
+        byte[] bytes;
+        try
+        {
+            bytes = fileSystem.ReadAllBytes(FilePath);
+        }
+        catch (FileNotFoundException)
+        {
+            // Or gone with its segment, just now: whoever makes another finds that out.
+            return null;
+        }
+
         if (bytes.Length % EntrySize != 0) return null;
         var entries = new T[bytes.Length / EntrySize];
         var previous = default(T);

@@ -24,6 +24,16 @@ internal static class SegmentTimes
     }
 
     /// <summary>
+    /// The greatest timestamp among the batches that end below <paramref name="upToOffset"/>, and an offset of its batch. With a
+    /// lease held.
+    /// </summary>
+    public static TimestampOffset LargestBelow(LogSegment segment, long upToOffset)
+    {
+        var largest = segment.LargestTimestamp();
+        return largest.Offset < upToOffset ? largest : ScanLargest(segment, upToOffset);
+    }
+
+    /// <summary>
     /// The first record whose timestamp is at least <paramref name="timestampMs"/> and whose offset is at least
     /// <paramref name="startOffset"/> and below <paramref name="upToOffset"/>; null when the segment holds none. With a lease held.
     /// </summary>
@@ -91,14 +101,19 @@ internal static class SegmentTimes
         return null;
     }
 
-    private static TimestampOffset ScanLargest(LogSegment segment)
+    private static TimestampOffset ScanLargest(LogSegment segment, long upToOffset = long.MaxValue)
     {
         var largest = TimestampOffset.None;
         using var walker = new SegmentWalker(
             segment.File, 0, segment.SizeInBytes, segment.BaseOffset, segment.LimitOffset, verifyCrc: true);
         while (walker.MoveNext())
-            if (!walker.IsDamage && walker.Header.MaxTimestamp > largest.TimestampMs)
+        {
+            if (walker.IsDamage) continue;
+            if (walker.Header.LastOffset >= upToOffset) break;
+            if (walker.Header.MaxTimestamp > largest.TimestampMs)
                 largest = new TimestampOffset(walker.Header.MaxTimestamp, walker.Header.LastOffset);
+        }
+
         return largest;
     }
 }

@@ -105,6 +105,53 @@ public sealed class CompactionCrashTests
         log.CheckState();
     }
 
+    [Fact]
+    public void A_segment_that_is_replaced_while_its_index_is_read_is_not_taken_for_a_lost_one()
+    {
+        using var log = new CompactedLog();
+        log.AppendRandom(new Random(12), 60, keys: 30);
+        log.Log.Roll();
+        log.Test.Flush();
+        foreach (var suffix in (string[])[".index", ".timeindex"])
+        {
+            log.CrashAndReopen(CrashKind.KeepAll);
+            // What the start read of the indexes is in memory until then.
+            GC.Collect();
+            var passes = 0;
+            log.Test.Files.BeforeReadAll = path =>
+            {
+                if (!path.EndsWith(suffix, StringComparison.Ordinal) || passes++ > 0) return;
+                log.AppendRandom(new Random(13), 20, keys: 30);
+                Assert.NotNull(log.RollAndClean());
+            };
+            Assert.NotNull(log.Log.LookupByTimestamp(0));
+            log.CheckState();
+            Assert.True(passes > 0);
+            log.Test.Files.BeforeReadAll = null;
+            Assert.Empty(log.Log.CorruptRegions);
+        }
+    }
+
+    [Fact]
+    public void A_search_by_time_finds_records_though_a_pass_drops_all_that_were_below_its_bound()
+    {
+        using var log = new CompactedLog();
+        log.Append("a", "1");
+        var asked = 0;
+        long Bound()
+        {
+            var bound = log.Log.LogEndOffset;
+            if (asked++ > 0) return bound;
+            log.Append("a", "2");
+            Assert.NotNull(log.RollAndClean());
+            return bound;
+        }
+
+        Assert.Equal(1, log.Log.LookupByTimestamp(0, Bound)?.Offset);
+        asked = 0;
+        Assert.Equal(2, log.Log.MaxTimestamp(Bound)?.Offset);
+    }
+
     [Theory]
     [InlineData(1)]
     [InlineData(2)]

@@ -60,6 +60,9 @@ public sealed partial class FaultyFileSystem(int seed = 0) : IFileSystem
     /// <summary>Called before a file is flushed, on the flushing thread and outside all locks: it may block, as a slow disk does.</summary>
     public Action<string>? BeforeFlush { get; set; }
 
+    /// <summary>Called before a whole file is read, on the reading thread and outside all locks.</summary>
+    public Action<string>? BeforeReadAll { get; set; }
+
     /// <summary>The operation, counted as <see cref="OperationCount"/> from 1, at which the machine crashes: it is not carried
     /// out (a write is, by half, when the crash is torn), and nothing works until <see cref="Crash"/> is called.</summary>
     public long? CrashAtOperation { get; set; }
@@ -212,7 +215,11 @@ public sealed partial class FaultyFileSystem(int seed = 0) : IFileSystem
 
     public void FlushDirectory(string path) => Do(FileOperation.FlushDirectory, path, () => RequireDirectory(path).Flush());
 
-    public byte[] ReadAllBytes(string path) => Look(() => RequireFile(path).ToArray());
+    public byte[] ReadAllBytes(string path)
+    {
+        BeforeReadAll?.Invoke(path);
+        return Look(() => RequireFile(path).ToArray());
+    }
 
     public void WriteAllBytesDurably(string path, ReadOnlySpan<byte> content)
     {

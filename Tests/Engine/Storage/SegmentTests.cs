@@ -175,7 +175,12 @@ public sealed class SegmentTests
 
             Assert.Equal(times.Max(), harness.Log.MaxTimestamp()!.Value.TimestampMs);
             Assert.Equal(times.IndexOf(times.Max()), harness.Log.MaxTimestamp()!.Value.Offset);
-            Assert.Null(harness.Log.LookupByTimestamp(times.Max(), upToOffset: times.IndexOf(times.Max())));
+            var bound = 3 * random.Next(1, (times.Count / 3) + 1);
+            var below = times[..bound];
+            Assert.Equal(
+                (below.Max(), below.IndexOf(below.Max())),
+                harness.Log.MaxTimestamp(() => bound) is { } largest ? (largest.TimestampMs, largest.Offset) : default);
+            Assert.Null(harness.Log.LookupByTimestamp(times.Max(), () => times.IndexOf(times.Max())));
             await harness.RestartAsync();
         }
     }
