@@ -9,9 +9,9 @@ namespace OrleansLog.Grains.Failover;
 
 /// <summary>
 /// Has a crashed silo declared dead within tens of milliseconds. A process that ends takes its connections along, and its host
-/// refuses new ones: that is looked at again a few times, other nodes are asked whether they see the same, and only if all agree
-/// is the silo declared dead. A silo's address names the one start of its process, so that one whose port is refused cannot come
-/// back; silence, a timeout or an unreachable host say nothing here and are left to Orleans' probes. Thread-safe.
+/// refuses new ones: see <see cref="CrashInquiry"/>. A silo's address names the one start of its process, so that one whose port
+/// is refused cannot come back; silence, a timeout or an unreachable host say nothing here and are left to Orleans' probes.
+/// Thread-safe.
 /// </summary>
 internal sealed partial class CrashDetector(
     IClusterMembershipService membership,
@@ -22,10 +22,8 @@ internal sealed partial class CrashDetector(
     ILogger<CrashDetector> logger) : IConnectionWatcher, ILifecycleParticipant<ISiloLifecycle>, IDisposable
 {
     private const int Looks = 2;
-    private const int Rounds = 3;
     private const int MaxAsked = 2;
     private static readonly TimeSpan LookPause = TimeSpan.FromMilliseconds(10);
-    private static readonly TimeSpan RoundPause = TimeSpan.FromMilliseconds(250);
     private static readonly TimeSpan ProbePatience = TimeSpan.FromMilliseconds(200);
     private static readonly TimeSpan AskPatience = TimeSpan.FromMilliseconds(400);
 
@@ -79,21 +77,18 @@ internal sealed partial class CrashDetector(
     private async Task LookAsync(SiloAddress silo)
     {
         var began = time.GetTimestamp();
-        for (var round = 0; round < Rounds; round++)
-        {
-            if (round > 0) await Task.Delay(RoundPause, time, _stopping.Token);
-            if (!IsMember(silo)) return;
-            var asked = AskOthersAsync(silo);
-            var isRefused = await IsRefusedAsync(silo);
-            var agreed = await asked;
-            if (!isRefused) return;
-            if (agreed == Agreement.Denied) return;
-            if (agreed == Agreement.Open) continue;
-            LogCrashed(silo, (long)time.GetElapsedTime(began).TotalMilliseconds);
-            if (!await membership.TryKill(silo)) continue;
-            LogDeclared(silo, (long)time.GetElapsedTime(began).TotalMilliseconds);
-            return;
-        }
+        var isTold = false;
+        var inquiry = new CrashInquiry(() => IsMember(silo), () => IsRefusedAsync(silo), () => AskOthersAsync(silo), time);
+        await inquiry.RunAsync(
+            async () =>
+            {
+                if (!isTold) LogCrashed(silo, (long)time.GetElapsedTime(began).TotalMilliseconds);
+                isTold = true;
+                if (!await membership.TryKill(silo)) return false;
+                LogDeclared(silo, (long)time.GetElapsedTime(began).TotalMilliseconds);
+                return true;
+            },
+            _stopping.Token);
     }
 
     private async Task<bool> IsRefusedAsync(SiloAddress silo)
@@ -107,29 +102,26 @@ internal sealed partial class CrashDetector(
         return true;
     }
 
-    private async Task<Agreement> AskOthersAsync(SiloAddress silo)
+    // Whether the others see it too, as far as there are any; one who has not said does not.
+    private async Task<bool> AskOthersAsync(SiloAddress silo)
     {
         var others = nodes.Current.Nodes
             .Where(node => node.IsActive && node.NodeId != nodes.OwnId && !node.Silo.Equals(silo)).Take(MaxAsked);
-        var answers = await Task.WhenAll(others.Select(other => AskAsync(other, silo)));
-        if (answers.Contains(Agreement.Denied)) return Agreement.Denied;
-        return answers.Contains(Agreement.Open) ? Agreement.Open : Agreement.Reached;
+        return !(await Task.WhenAll(others.Select(other => AskAsync(other, silo)))).Contains(false);
     }
 
-    private async Task<Agreement> AskAsync(ClusterNode other, SiloAddress silo)
+    private async Task<bool> AskAsync(ClusterNode other, SiloAddress silo)
     {
         try
         {
             var grains = (IGrainFactory)services.GetService(typeof(IGrainFactory))!;
-            var reaches = await grains.GetNode(other.NodeId).CanReach(silo.Endpoint.Address.ToString(), silo.Endpoint.Port)
+            return !await grains.GetNode(other.NodeId).CanReach(silo.Endpoint.Address.ToString(), silo.Endpoint.Port)
                 .WaitAsync(AskPatience, time, _stopping.Token);
-            return reaches ? Agreement.Denied : Agreement.Reached;
         }
         catch (Exception e) when (!_stopping.IsCancellationRequested && e is not OutOfMemoryException)
         {
             // One that crashed as well has no say; one that is merely silent has.
-            var itself = await PortProbe.TryAsync(other.Silo.Endpoint, ProbePatience, _stopping.Token);
-            return itself == ProbeResult.Refused ? Agreement.Reached : Agreement.Open;
+            return await PortProbe.TryAsync(other.Silo.Endpoint, ProbePatience, _stopping.Token) == ProbeResult.Refused;
         }
     }
 
@@ -152,16 +144,4 @@ internal sealed partial class CrashDetector(
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "Whether {Silo} crashed could not be found out.")]
     private partial void LogFailed(Exception exception, SiloAddress silo);
-
-    private enum Agreement
-    {
-        /// <summary>The others see it too, as far as there are any.</summary>
-        Reached,
-
-        /// <summary>Somebody reaches the silo.</summary>
-        Denied,
-
-        /// <summary>Somebody has not said.</summary>
-        Open,
-    }
 }
