@@ -54,7 +54,8 @@ internal static class TopicDescribeCommand
                 partition.Leader.ToString(CultureInfo.InvariantCulture),
                 partition.LeaderEpoch.ToString(CultureInfo.InvariantCulture),
                 TopicText.Nodes(partition.Replicas),
-                TopicText.Nodes(partition.InSyncReplicas),
+                TopicText.Nodes(partition.InSyncReplicas)
+                    + (partition.EligibleReplicas.Count > 0 ? $" ({TopicText.Nodes(partition.EligibleReplicas)} eligible)" : ""),
                 partition.LogStartOffset.ToString(CultureInfo.InvariantCulture),
                 partition.HighWatermark.ToString(CultureInfo.InvariantCulture),
                 (partition.HighWatermark - partition.LogStartOffset).ToString(CultureInfo.InvariantCulture),

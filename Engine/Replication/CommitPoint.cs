@@ -71,7 +71,7 @@ internal sealed class CommitPoint(long offset)
     }
 
     /// <summary>
-    /// Completes at the next rise, or fails when the leader is closed. Take it first and look at <see cref="Offset"/> then:
+    /// Completes at the next rise (or <see cref="Wake"/>), or fails when the leader is closed. Take it first and look at <see cref="Offset"/> then:
     /// a rise in between completes it.
     /// </summary>
     public Task NextAdvance()
@@ -81,6 +81,14 @@ internal sealed class CommitPoint(long offset)
             if (_closed is not null) return Task.FromException(_closed);
             return (_signal ??= Continuations.NewCompletion()).Task;
         }
+    }
+
+    /// <summary>Wakes those who wait for a rise, to look whether there will be one.</summary>
+    public void Wake()
+    {
+        TaskCompletionSource? signal;
+        lock (_gate) (signal, _signal) = (_signal, null);
+        signal?.TrySetResult();
     }
 
     /// <summary>Fails those who wait, and those who will.</summary>

@@ -164,7 +164,7 @@ internal sealed partial class FollowerPush : IDisposable
         var isLoss = follower.DamagedFrom >= 0 || alignment.Offset < _leader.HighWatermark
             || alignment.Alignment == ReplicaAlignment.Restart;
         // A partition that is new has nothing to lose: its first followers are as empty as its leader was.
-        if (isLoss && !_leader.HasCommittedNothing) await _leader.RemoveFromIsrAsync(NodeId).ConfigureAwait(Continuations.StayOnContext);
+        if (isLoss && !_leader.HasCommittedNothing) await _leader.RemoveLostAsync(NodeId).ConfigureAwait(Continuations.StayOnContext);
     }
 
     private async Task<T> Bounded<T>(Func<CancellationToken, Task<T>> call)

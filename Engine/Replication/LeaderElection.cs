@@ -8,8 +8,9 @@ public static class LeaderElection
 {
     /// <summary>
     /// The state in which another (or the same) replica takes office in the next epoch: the first in-sync replica, in the order
-    /// of the replicas, that is alive and whole. In-sync replicas that are not, leave the ISR with that: each of those that stay
-    /// holds everything that was committed. Null when there is none, unless <paramref name="uncleanAllowed"/>: then the first
+    /// of the replicas, that is alive and whole; where there is none, the first eligible one (<see cref="PartitionState.Eligible"/>).
+    /// Those of its kind that are alive and whole are in sync: each of them holds everything that was committed. Null when there is
+    /// none, unless <paramref name="uncleanAllowed"/>: then the first
     /// replica that is alive and whole leads alone, one that a reassignment adds last, and records may be lost.
     /// </summary>
     /// <param name="state">The stored state.</param>
@@ -26,12 +27,24 @@ public static class LeaderElection
         ArgumentNullException.ThrowIfNull(liveNodes);
         ArgumentNullException.ThrowIfNull(damaged);
         var able = state.Replicas.Where(node => liveNodes.Contains(node) && !damaged.Contains(node)).ToArray();
-        var isr = able.Where(state.Isr.Contains).ToArray();
-        if (isr.Length > 0) return Next(state, isr[0], isr);
+        foreach (var kind in (IReadOnlyList<int>[])[state.Isr, state.Eligible])
+            if (able.Where(kind.Contains).ToArray() is [var leader, ..] isr) return Next(state, leader, isr);
         if (lastResort is not null && state.Isr.All(lastResort.Contains) && state.Isr.FirstOrDefault(liveNodes.Contains, -1) is >= 0 and var hurt)
             return Next(state, hurt, [hurt]);
         // A replica that is only being filled up has less than any that was there before.
         return uncleanAllowed && able.OrderBy(state.Adding.Contains).ToArray() is [var first, ..] ? Next(state, first, [first]) : null;
+    }
+
+    /// <summary>The state in which a certain replica, in sync or eligible, takes office in the next epoch, with those of its kind that are alive.</summary>
+    /// <param name="state">The stored state.</param>
+    /// <param name="leader">Node id of the replica.</param>
+    /// <param name="liveNodes">The nodes that are alive, the replica's among them.</param>
+    public static PartitionState Take(PartitionState state, int leader, IReadOnlySet<int> liveNodes)
+    {
+        ArgumentNullException.ThrowIfNull(state);
+        ArgumentNullException.ThrowIfNull(liveNodes);
+        var kind = state.Isr.Contains(leader) ? state.Isr : state.Eligible;
+        return Next(state, leader, [.. kind.Where(liveNodes.Contains)]);
     }
 
     /// <summary>
@@ -59,5 +72,7 @@ public static class LeaderElection
         Version = checked(state.Version + 1),
         Leader = leader,
         Isr = isr,
+        // The new leader commits what it holds; who stays behind may not have that.
+        Eligible = [],
     };
 }

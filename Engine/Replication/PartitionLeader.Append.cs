@@ -56,16 +56,17 @@ public sealed partial class PartitionLeader
         catch (OrleansLogException known) when (known.Error == ErrorCode.DuplicateSequenceNumber && acks == -1)
         {
             // The producer takes this for success, so it must be as durable as success is.
-            await CommitAsync(_log.LogEndOffset, timeout).ConfigureAwait(Continuations.StayOnContext);
-            CheckInSync(State, ErrorCode.NotEnoughReplicasAfterAppend);
+            var end = _log.LogEndOffset;
+            await CommitAsync(end, timeout).ConfigureAwait(Continuations.StayOnContext);
+            CheckCommitted(end);
             throw;
         }
 
         // Alone in sync, this log is all there is to wait for, and a producer may count on finding what it was told is written.
-        if (acks == -1 || (acks == 1 && State.Isr.Count == 1))
+        if (acks == -1 || (acks == 1 && State is { Isr.Count: 1, Eligible.Count: 0 }))
             await CommitAsync(result.NextOffset, timeout, flushWait != FlushWait.OnPool).ConfigureAwait(Continuations.StayOnContext);
         else CommitInBackground(result.NextOffset);
-        if (acks == -1) CheckInSync(State, ErrorCode.NotEnoughReplicasAfterAppend);
+        if (acks == -1) CheckCommitted(result.NextOffset);
         return new ProduceOutcome(result.BaseOffsets, result.LogAppendTimeMs, _log.LogStartOffset, state.LeaderEpoch);
     }
 
@@ -173,6 +174,7 @@ public sealed partial class PartitionLeader
             {
                 if (!deadline.CanBeCanceled) deadline = _deadlines.After(timeout);
                 var advance = _commit.NextAdvance();
+                if (IsHalted) break;
                 if (_commit.Offset < nextOffset) await advance.WaitAsync(deadline).ConfigureAwait(Continuations.StayOnContext);
             }
         }
@@ -242,6 +244,16 @@ public sealed partial class PartitionLeader
         if (state.Isr.Count >= needed) return;
         throw new OrleansLogException(
             error, $"{_log.Partition} has {state.Isr.Count} in-sync replicas, min.insync.replicas is {needed}.");
+    }
+
+    private void CheckCommitted(long nextOffset)
+    {
+        var state = State;
+        CheckInSync(state, ErrorCode.NotEnoughReplicasAfterAppend);
+        if (_commit.Offset >= nextOffset) return;
+        throw new OrleansLogException(
+            ErrorCode.NotEnoughReplicasAfterAppend,
+            $"{_log.Partition} commits nothing before more replicas than {string.Join(", ", state.Isr)} are in sync.");
     }
 
     private OrleansLogException NotCommitted(long nextOffset, TimeSpan timeout) => Volatile.Read(ref _closed)?.Renewed()

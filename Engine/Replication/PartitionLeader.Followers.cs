@@ -221,6 +221,9 @@ public sealed partial class PartitionLeader
         foreach (var push in Volatile.Read(ref _pushes)) push.Wake((int)Math.Min(appendedBytes, int.MaxValue));
     }
 
+    /// <summary>Whether nothing is committed, so that the eligible replicas lack nothing.</summary>
+    private bool IsHalted => State.Eligible.Count > 0;
+
     /// <summary>Commits what every in-sync replica holds.</summary>
     private void AdvanceHighWatermark()
     {
@@ -235,6 +238,7 @@ public sealed partial class PartitionLeader
         TaskCompletionSource? signal;
         lock (_stateGate)
         {
+            if (IsHalted) return;
             // Under the lock as a whole: a replica that joins must hold what is committed from then on.
             foreach (var follower in _counted) held = Math.Min(held, follower.MatchOffset);
             if (held <= _commit.Offset || !_commit.TryRaise(held, out signal)) return;

@@ -6,32 +6,40 @@ namespace OrleansLog.Engine.Replication;
 /// <summary>
 /// Keeping the in-sync replicas, and ending reassignments: one change at a time, by compare-and-set, in a loop that runs only while
 /// there is one to make. Until the outcome of a change is known, the high watermark waits for those who were in sync and for those
-/// who may be.
+/// who may be; and as long as replicas are eligible that are not in sync, it does not rise at all.
 /// </summary>
 public sealed partial class PartitionLeader
 {
     // All under the state lock.
     private readonly HashSet<int> _leaving = [];
     private readonly HashSet<int> _attempted = [];
+
+    // Those that lost something, until they have joined again.
+    private readonly HashSet<int> _lost = [];
     private readonly WakeSignal _isrRetry = new();
     private TaskCompletionSource? _isrChange;
     private Task _isrLoop = Task.CompletedTask;
     private bool _isrRuns;
     private bool _isUnresolved;
 
-    /// <summary>Completes when the node is not in sync any more by the stored state, or the leader has ended.</summary>
-    internal async Task RemoveFromIsrAsync(int nodeId)
+    /// <summary>
+    /// A replica lacks something that was committed, or is about to. Completes when it may not lead any more by the stored state, or
+    /// the leader has ended.
+    /// </summary>
+    internal async Task RemoveLostAsync(int nodeId)
     {
         while (!IsClosed)
         {
             Task change;
             lock (_stateGate)
             {
-                if (!_state.Isr.Contains(nodeId) && !_attempted.Contains(nodeId)) return;
+                if (!_state.Isr.Contains(nodeId) && !_state.Eligible.Contains(nodeId) && !_attempted.Contains(nodeId)) return;
                 change = (_isrChange ??= Continuations.NewCompletion()).Task;
+                _lost.Add(nodeId);
+                _leaving.Add(nodeId);
+                RunIsrLoop();
             }
 
-            RemoveFromIsr(nodeId);
             await change.ConfigureAwait(Continuations.StayOnContext);
         }
     }
@@ -117,6 +125,8 @@ public sealed partial class PartitionLeader
             }
 
             _attempted.UnionWith(next.Isr);
+            // Whoever joins holds all there is, whatever it once lost.
+            _lost.ExceptWith(next.Isr.Except(_state.Isr));
             Recount(_state);
             return (_state, next with { Version = checked(_state.Version + 1) });
         }
@@ -125,8 +135,10 @@ public sealed partial class PartitionLeader
     // The same object when nothing is to change.
     private PartitionState Wanted()
     {
-        var isr = TargetIsr();
-        var next = isr.SequenceEqual(_state.Isr) ? _state : _state with { Isr = isr };
+        // As long as it is not known how much of what leaders before this one committed there is, it is better found out than kept
+        // from readers.
+        var eligibleBelow = _commit.Offset >= TermStartOffset ? _log.Config.EligibleBelow : 0;
+        var next = _state.WithIsr(TargetIsr(), eligibleBelow, _lost);
         return Reassignment.Complete(next, _log.Config.MinInsyncReplicas) ?? next;
     }
 
@@ -179,6 +191,7 @@ public sealed partial class PartitionLeader
 
         StartAndStop(pushes);
         change?.TrySetResult();
+        if (IsHalted) _commit.Wake();
         AdvanceHighWatermark();
         if (Volatile.Read(ref _resigning)) _followerMoved.Set();
     }

@@ -17,6 +17,13 @@ public sealed record PartitionState(int LeaderEpoch, int Leader, IReadOnlyList<i
     /// </summary>
     public int Version { get; init; }
 
+    /// <summary>
+    /// Replicas that left the ISR when that fell below <c>min.insync.replicas</c>, under this leader. As long as there are some, nothing
+    /// is committed, so they hold all that is, and one of them may lead when nobody in sync can. After Kafka's eligible leader
+    /// replicas (KIP-966), which last beyond an election.
+    /// </summary>
+    public IReadOnlyList<int> Eligible { get; init; } = [];
+
     /// <summary>While the replicas are being reassigned: what they were before; otherwise empty.</summary>
     public IReadOnlyList<int> Former { get; init; } = [];
 
@@ -31,6 +38,23 @@ public sealed record PartitionState(int LeaderEpoch, int Leader, IReadOnlyList<i
 
     /// <summary>The replicas that a running reassignment takes away in the end.</summary>
     public IEnumerable<int> Removing => IsReassigning ? Replicas.Except(Target) : [];
+
+    /// <summary>
+    /// This state with other replicas in sync. When they are fewer than <paramref name="minInSync"/>, those that were in sync or eligible
+    /// before and did not lose anything are <see cref="Eligible"/>; otherwise nobody is.
+    /// </summary>
+    /// <param name="isr">Node ids of the in-sync replicas.</param>
+    /// <param name="minInSync">See <see cref="Storage.LogConfig.EligibleBelow"/>.</param>
+    /// <param name="lost">Node ids of replicas that may lack something.</param>
+    public PartitionState WithIsr(IReadOnlyList<int> isr, int minInSync, IReadOnlySet<int>? lost = null)
+    {
+        ArgumentNullException.ThrowIfNull(isr);
+        var isEnough = isr.Count >= Math.Min(minInSync, IsReassigning ? Target.Count : Replicas.Count);
+        int[] eligible = isEnough
+            ? []
+            : [.. Replicas.Where(node => !isr.Contains(node) && (Isr.Contains(node) || Eligible.Contains(node)) && lost?.Contains(node) != true)];
+        return isr.SequenceEqual(Isr) && eligible.SequenceEqual(Eligible) ? this : this with { Isr = isr, Eligible = eligible };
+    }
 
     /// <summary>The state of a partition whose only replica is <paramref name="nodeId"/>.</summary>
     public static PartitionState Single(int nodeId, int leaderEpoch) => new(leaderEpoch, nodeId, [nodeId], [nodeId]);

@@ -59,7 +59,10 @@ public static class Reassignment
     {
         ArgumentNullException.ThrowIfNull(state);
         if (!IsReady(state, minInsyncReplicas) || !state.Target.Contains(state.Leader)) return null;
-        return state with { Replicas = state.Target, Isr = [.. state.Isr.Where(state.Target.Contains)], Former = [], Target = [] };
+        return state with
+        {
+            Replicas = state.Target, Isr = [.. state.Isr.Where(state.Target.Contains)], Eligible = [], Former = [], Target = [],
+        };
     }
 
     /// <summary>The replica to hand the office to when all that is left to do is to take the leader out; otherwise null.</summary>

@@ -60,6 +60,12 @@ public sealed record LogConfig
     /// <summary><c>min.insync.replicas</c>: in-sync replicas that acks=all needs.</summary>
     public int MinInsyncReplicas { get; init; } = 1;
 
+    /// <summary>
+    /// With fewer replicas in sync than this, those that leave stay eligible to lead: <see cref="MinInsyncReplicas"/>. None with a
+    /// relaxed flush (0), where a replica may come back from a power loss without what it held.
+    /// </summary>
+    public int EligibleBelow => FlushesEveryAppend ? MinInsyncReplicas : 0;
+
     /// <summary><c>preallocate</c>: whether a new segment's file is reserved in full on disk.</summary>
     public bool Preallocate { get; init; }
 

@@ -15,6 +15,8 @@ public sealed record KafkaBroker(int NodeId, string Host, int Port, string? Rack
 /// <param name="LeaderEpoch">The epoch; -1 when nobody has ever led it. It never falls.</param>
 /// <param name="Replicas">Node ids of all replicas, the preferred leader first.</param>
 /// <param name="InSyncReplicas">Node ids of those in sync.</param>
+/// <param name="EligibleReplicas">Node ids of those that are not in sync and hold all that is committed, so that one of them leads when
+/// nobody in sync runs.</param>
 /// <param name="OfflineReplicas">Node ids of those whose node does not run.</param>
 public sealed record PartitionLeadership(
     int Partition,
@@ -22,17 +24,20 @@ public sealed record PartitionLeadership(
     int LeaderEpoch,
     IReadOnlyList<int> Replicas,
     IReadOnlyList<int> InSyncReplicas,
+    IReadOnlyList<int> EligibleReplicas,
     IReadOnlyList<int> OfflineReplicas);
 
 /// <summary>The state of an office that a node holds.</summary>
 /// <param name="LeaderEpoch">Its epoch; -1 when the node does not hold it.</param>
 /// <param name="Replicas">Node ids of all replicas.</param>
 /// <param name="InSyncReplicas">Node ids of those in sync.</param>
+/// <param name="EligibleReplicas">See <see cref="PartitionLeadership"/>.</param>
 [GenerateSerializer, Immutable, Alias("OrleansLog.HeldOffice")]
 public readonly record struct HeldOffice(
     [property: Id(0)] int LeaderEpoch,
     [property: Id(1)] int[] Replicas,
-    [property: Id(2)] int[] InSyncReplicas);
+    [property: Id(2)] int[] InSyncReplicas,
+    [property: Id(3)] int[] EligibleReplicas);
 
 /// <summary>The topics of the cluster at one version. Immutable.</summary>
 public sealed class TopicIndex

@@ -103,6 +103,8 @@ public readonly record struct EpochEndOffset(
 /// <param name="HighWatermark">The offset up to which records are committed.</param>
 /// <param name="LogEndOffset">The offset the next record will have.</param>
 /// <param name="SizeBytes">Bytes of its segments on the leader's disk.</param>
+/// <param name="EligibleReplicas">Node ids of those that left the in-sync replicas when these fell below <c>min.insync.replicas</c>:
+/// they hold all that is committed, and one of them leads when nobody in sync runs.</param>
 [GenerateSerializer, Immutable, Alias("OrleansLog.PartitionDescription")]
 public sealed record PartitionDescription(
     [property: Id(0)] TopicPartition Partition,
@@ -113,4 +115,5 @@ public sealed record PartitionDescription(
     [property: Id(5)] long LogStartOffset,
     [property: Id(6)] long HighWatermark,
     [property: Id(7)] long LogEndOffset,
-    [property: Id(8)] long SizeBytes);
+    [property: Id(8)] long SizeBytes,
+    [property: Id(9)] IReadOnlyList<int> EligibleReplicas);

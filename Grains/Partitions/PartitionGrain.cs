@@ -107,7 +107,8 @@ internal sealed partial class PartitionGrain(
             log.LogStartOffset,
             leader.HighWatermark,
             log.LogEndOffset,
-            log.SizeInBytes);
+            log.SizeInBytes,
+            state.Eligible);
     }
 
     /// <inheritdoc/>

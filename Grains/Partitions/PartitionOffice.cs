@@ -23,6 +23,9 @@ internal sealed record PartitionOffice
     /// <summary>Node ids of the replicas in sync.</summary>
     public int[] InSyncReplicas { get; init; } = [];
 
+    /// <summary>Node ids of replicas that are not in sync and may lead all the same; see <see cref="PartitionState.Eligible"/>.</summary>
+    public int[] EligibleReplicas { get; init; } = [];
+
     /// <summary>Node ids of all replicas, the preferred leader first.</summary>
     public int[] Replicas { get; init; } = [];
 
@@ -35,7 +38,7 @@ internal sealed record PartitionOffice
     /// <summary>The state as the engine knows it.</summary>
     public PartitionState ToState() => new(LeaderEpoch, Leader, InSyncReplicas, Replicas)
     {
-        Version = Version, Former = FormerReplicas, Target = TargetReplicas,
+        Version = Version, Eligible = EligibleReplicas, Former = FormerReplicas, Target = TargetReplicas,
     };
 
     /// <summary>This office with another state.</summary>
@@ -45,6 +48,7 @@ internal sealed record PartitionOffice
         Version = state.Version,
         Leader = state.Leader,
         InSyncReplicas = [.. state.Isr],
+        EligibleReplicas = [.. state.Eligible],
         Replicas = [.. state.Replicas],
         FormerReplicas = [.. state.Former],
         TargetReplicas = [.. state.Target],

@@ -169,7 +169,7 @@ internal sealed partial class PartitionOpener(
         if (chosen >= 0 && chosen != own) throw NotHere(partition, chosen, office.LeaderEpoch);
         if (IsWhole(lease, office))
         {
-            if (chosen == own) return state with { LeaderEpoch = state.LeaderEpoch + 1, Leader = own, Isr = [.. state.Isr.Where(live.Contains)] };
+            if (chosen == own) return LeaderElection.Take(state, own, live);
             if (LeaderElection.Choose(state, new HashSet<int> { own }, new HashSet<int>(), uncleanAllowed) is { } unclean) return unclean;
         }
 

@@ -124,7 +124,7 @@ internal sealed class ClusterView(
         var described = new PartitionLeadership[found.Length];
         await Parallel.ForAsync(0, found.Length, new ParallelOptions { MaxDegreeOfParallelism = Parallelism }, async (i, _) =>
             described[i] = leaders[i] >= 0
-                ? Describe(i, leaders[i], found[i].LeaderEpoch, found[i].Replicas, found[i].InSyncReplicas)
+                ? Describe(i, leaders[i], found[i].LeaderEpoch, found[i].Replicas, found[i].InSyncReplicas, found[i].EligibleReplicas)
                 : await DescribeStoredAsync(new TopicPartition(topic.Name, i), assignment[i].Replicas, lead));
         return described;
     }
@@ -166,7 +166,7 @@ internal sealed class ClusterView(
         if (office.LeaderEpoch < 0)
         {
             if (lead && await TryLeadAsync(partition) is { } now) return now;
-            return Describe(partition.Partition, assigned.FirstOrDefault(live.Contains, -1), -1, assigned, assigned);
+            return Describe(partition.Partition, assigned.FirstOrDefault(live.Contains, -1), -1, assigned, assigned, []);
         }
 
         return Describe(
@@ -174,7 +174,8 @@ internal sealed class ClusterView(
             LeaderLocator.Choose(office.ToState(), live),
             office.LeaderEpoch,
             office.Replicas,
-            office.InSyncReplicas);
+            office.InSyncReplicas,
+            office.EligibleReplicas);
     }
 
     private async Task<PartitionLeadership?> TryLeadAsync(TopicPartition partition)
@@ -182,7 +183,8 @@ internal sealed class ClusterView(
         try
         {
             var state = await grains.GetPartition(partition).Describe();
-            return Describe(partition.Partition, state.Leader, state.LeaderEpoch, state.Replicas, state.InSyncReplicas);
+            return Describe(
+                partition.Partition, state.Leader, state.LeaderEpoch, state.Replicas, state.InSyncReplicas, state.EligibleReplicas);
         }
         catch (Exception e) when (e is OrleansLogException or OrleansException or TimeoutException)
         {
@@ -191,10 +193,10 @@ internal sealed class ClusterView(
     }
 
     private PartitionLeadership Describe(
-        int partition, int leader, int epoch, IReadOnlyList<int> all, IReadOnlyList<int> inSync)
+        int partition, int leader, int epoch, IReadOnlyList<int> all, IReadOnlyList<int> inSync, IReadOnlyList<int> eligible)
     {
         var live = nodes.Current.ActiveIds;
         return new PartitionLeadership(
-            partition, leader, epoch, all, inSync, all.All(live.Contains) ? [] : [.. all.Where(node => !live.Contains(node))]);
+            partition, leader, epoch, all, inSync, eligible, all.All(live.Contains) ? [] : [.. all.Where(node => !live.Contains(node))]);
     }
 }

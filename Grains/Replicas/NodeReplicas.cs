@@ -43,8 +43,8 @@ internal sealed class NodeReplicas(OpenLogs logs, LocalNode node, TimeProvider t
 
     /// <summary>The office that this node holds; of epoch -1 when it does not.</summary>
     public HeldOffice FindOffice(TopicPartition partition) => FindLeader(partition) is { IsClosed: false, State: var state }
-        ? new HeldOffice(state.LeaderEpoch, [.. state.Replicas], [.. state.Isr])
-        : new HeldOffice(-1, [], []);
+        ? new HeldOffice(state.LeaderEpoch, [.. state.Replicas], [.. state.Isr], [.. state.Eligible])
+        : new HeldOffice(-1, [], [], []);
 
     /// <summary>Notes that this node has taken office.</summary>
     public void Enter(PartitionLeader leader) => _leaders[leader.Log.Partition] = leader;

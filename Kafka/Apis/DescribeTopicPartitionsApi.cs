@@ -4,8 +4,8 @@ using OrleansLog.Kafka.Protocol;
 namespace OrleansLog.Kafka.Apis;
 
 /// <summary>
-/// DescribeTopicPartitions 0: topics and their partitions, a page at a time, ordered by topic. Eligible leaders outside the in-sync
-/// replicas are not kept here, so there are none to tell. No topic is made by asking.
+/// DescribeTopicPartitions 0: topics and their partitions, a page at a time, ordered by topic, with the eligible leaders outside the
+/// in-sync replicas (KIP-966). The last of those that were eligible are not kept once nobody is. No topic is made by asking.
 /// </summary>
 internal sealed class DescribeTopicPartitionsApi()
     : KafkaApi(ApiKey.DescribeTopicPartitions, minVersion: 0, maxVersion: 0, flexibleFrom: 0)
@@ -111,7 +111,7 @@ internal sealed class DescribeTopicPartitionsApi()
         response.WriteInt32(partition.LeaderEpoch);
         response.WriteInt32Array(partition.Replicas);
         response.WriteInt32Array(partition.InSyncReplicas);
-        response.WriteArrayLength(0); // eligible_leader_replicas
+        response.WriteInt32Array(partition.EligibleReplicas);
         response.WriteArrayLength(0); // last_known_elr
         response.WriteInt32Array(partition.OfflineReplicas);
         response.WriteTaggedFields();

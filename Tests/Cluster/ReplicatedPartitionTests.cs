@@ -93,6 +93,31 @@ public sealed class ReplicatedPartitionTests(ITestOutputHelper output)
     }
 
     [Fact]
+    public async Task Below_the_minimum_the_last_one_in_sync_need_not_come_back()
+    {
+        await using var cluster = await NodeCluster.StartAsync(5);
+        await cluster.CreateTopicAsync("t", replicas: 3, configs: new Dictionary<string, string> { ["min.insync.replicas"] = "2" });
+        await cluster.ProduceAsync("t", 0, "a");
+        var replicas = (await cluster.WhenInSyncAsync("t", 0)).Replicas;
+        await cluster.KillNodeAsync(replicas[1]);
+        await cluster.ProduceAsync("t", 0, "b");
+        await cluster.KillNodeAsync(replicas[2]);
+        var alone = await cluster.WaitForAsync("t", 0, it => it.InSyncReplicas.Count == 1);
+        Assert.Equal((replicas[0], replicas[2]), (alone.Leader, Assert.Single(alone.EligibleReplicas)));
+        await cluster.KillNodeAsync(replicas[0]);
+
+        await cluster.StartNodeAsync(replicas[2]);
+        var next = await cluster.WaitForAsync("t", 0, it => it.Leader == replicas[2]);
+        Assert.Equal(replicas[2], Assert.Single(next.InSyncReplicas));
+        Assert.Equal(["0:a", "1:b"], await cluster.ReadAllAsync("t", 0));
+        await cluster.StartNodeAsync(replicas[1]);
+        Assert.Equal(2, (await cluster.ProduceAsync("t", 0, "c")).Offset);
+        await cluster.StartNodeAsync(replicas[0]);
+        Assert.Empty((await cluster.WhenInSyncAsync("t", 0)).EligibleReplicas);
+        Assert.Equal(["0:a", "1:b", "2:c"], await cluster.ReadAllAsync("t", 0));
+    }
+
+    [Fact]
     public async Task A_node_that_stops_hands_its_leaderships_over()
     {
         await using var cluster = await NodeCluster.StartAsync(3);

@@ -117,7 +117,7 @@ public sealed class ClusterNode
             Follower.Fence(state.LeaderEpoch);
             ApplyMutationToConfig(leads: true);
             var knownHighWatermark = Follower.HighWatermark;
-            Leader = new PartitionLeader(Log, state, Id, Time, null, NullLogger.Instance, new ReplicationContext
+            Leader = new PartitionLeader(Log, Seen(state), Id, Time, null, NullLogger.Instance, new ReplicationContext
             {
                 Links = node => new Link(this, node),
                 Store = _cluster.Store.For(this),
@@ -135,6 +135,10 @@ public sealed class ClusterNode
             CrashIfOffline();
         }
     }
+
+    /// <summary>A stored state as its leader sees it.</summary>
+    public PartitionState Seen(PartitionState state) =>
+        Mutation == Mutation.CommitWhileOthersAreEligible ? state with { Eligible = [] } : state;
 
     public async Task<ProduceOutcome> ProduceAsync(byte[] batch)
     {

@@ -159,7 +159,7 @@ public sealed class ClusterStore
         var removed = State.Replicas.Except(next.Replicas).ToArray();
         State = next;
         foreach (var node in removed) Tell(node, DeleteReplica);
-        _cluster.Trace.Add($"stored by {why}: epoch {next.LeaderEpoch}, leader {next.Leader}, in sync {string.Join(',', next.Isr)} of {string.Join(',', next.Replicas)}{(next.IsReassigning ? $" to be {string.Join(',', next.Target)}" : "")}, version {next.Version}");
+        _cluster.Trace.Add($"stored by {why}: epoch {next.LeaderEpoch}, leader {next.Leader}, in sync {string.Join(',', next.Isr)} (eligible {string.Join(',', next.Eligible)}) of {string.Join(',', next.Replicas)}{(next.IsReassigning ? $" to be {string.Join(',', next.Target)}" : "")}, version {next.Version}");
         if (!isNewTerm) return;
         _elected = _cluster.Node(next.Leader).Lane;
         Announce();
@@ -204,6 +204,9 @@ public sealed class ClusterStore
 
     private PartitionState Change(int node, PartitionState expected, PartitionState next)
     {
+        // A leader that takes no notice of who is eligible neither waits for them nor takes that from them.
+        if (_cluster.Options.Mutation == Mutation.CommitWhileOthersAreEligible && next.Isr.SequenceEqual(State.Isr))
+            next = next with { Eligible = State.Eligible };
         if (_cluster.Options.Mutation != Mutation.StaleLeaderShrinksIsr)
         {
             if (State.LeaderEpoch != expected.LeaderEpoch || State.Leader != node)
@@ -219,6 +222,6 @@ public sealed class ClusterStore
     {
         public Task<PartitionState> ChangeAsync(PartitionState expected, PartitionState next, CancellationToken cancellationToken) =>
             store._cluster.Network.CallAsync(
-                lane, node.Id, Self, () => store._lane, "change", () => Task.FromResult(store.Change(node.Id, expected, next)));
+                lane, node.Id, Self, () => store._lane, "change", () => Task.FromResult(node.Seen(store.Change(node.Id, expected, next))));
     }
 }

@@ -19,4 +19,7 @@ public enum Mutation
 
     /// <summary>Reads are served beyond the high watermark.</summary>
     ServeBeyondHighWatermark = 5,
+
+    /// <summary>A leader commits alone while replicas that left the ISR may be elected.</summary>
+    CommitWhileOthersAreEligible = 6,
 }

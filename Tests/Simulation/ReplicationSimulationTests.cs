@@ -54,6 +54,7 @@ public sealed class ReplicationSimulationTests(ITestOutputHelper output)
     [InlineData(Mutation.StaleLeaderShrinksIsr)]
     [InlineData(Mutation.NoSequenceCheckAfterFailover)]
     [InlineData(Mutation.ServeBeyondHighWatermark)]
+    [InlineData(Mutation.CommitWhileOthersAreEligible)]
     public void A_known_bug_is_found(Mutation mutation)
     {
         for (var seed = 0; seed < SeedsToFindABug; seed++)

@@ -150,14 +150,14 @@ public sealed class SimulatedCluster
         CheckInSync();
     }
 
-    // What replication rests on: each in-sync replica holds all that was acknowledged, so that any of them may lead.
+    // What replication rests on: each replica that is in sync, or eligible, holds all that was acknowledged, so that any of them may lead.
     private void CheckInSync()
     {
-        foreach (var id in Store.State.Isr)
+        foreach (var id in Store.State.Isr.Concat(Store.State.Eligible))
         {
             if (Node(id).Log is not { Offline: null } log || log.LogEndOffset >= History.AcknowledgedEnd || _nemesis!.HasHurt([id])) continue;
             throw new BrokenPromiseException(
-                $"Node {id} is in sync in epoch {Store.State.LeaderEpoch} and ends at {log.LogEndOffset}; acknowledged is all up to {History.AcknowledgedEnd}.");
+                $"Node {id} is {(Store.State.Isr.Contains(id) ? "in sync" : "eligible")} in epoch {Store.State.LeaderEpoch} and ends at {log.LogEndOffset}; acknowledged is all up to {History.AcknowledgedEnd}.");
         }
     }
 

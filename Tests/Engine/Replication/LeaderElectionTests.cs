@@ -1,4 +1,5 @@
 using OrleansLog.Engine.Replication;
+using OrleansLog.Engine.Storage;
 using Xunit;
 
 namespace OrleansLog.Tests.Engine.Replication;
@@ -50,6 +51,44 @@ public sealed class LeaderElectionTests
         Assert.Equal([2], LeaderElection.HandOver(s_state, 2, isLeaving: true)!.Isr);
         Assert.Equal([1, 2], LeaderElection.HandOver(s_state, 2, isLeaving: true, minInSync: 2)!.Isr);
         Assert.Equal([1, 2], LeaderElection.HandOver(s_state, 1, isLeaving: true)!.Isr);
+    }
+
+    [Fact]
+    public void Those_that_left_below_the_minimum_lead_when_nobody_in_sync_can()
+    {
+        var alone = new PartitionState(4, 1, [1, 2, 3], [1, 2, 3]).WithIsr([1], minInSync: 2);
+        Assert.Equal([2, 3], alone.Eligible);
+        Assert.Null(LeaderElection.Choose(alone, Set(2), Set(2), uncleanAllowed: false));
+        Assert.Equal(1, LeaderElection.Choose(alone, Set(1, 2, 3), Set(), uncleanAllowed: false)!.Leader);
+
+        foreach (var next in (PartitionState[])
+            [LeaderElection.Choose(alone, Set(2, 3), Set(), uncleanAllowed: false)!, LeaderElection.Take(alone, 2, Set(2, 3))])
+        {
+            Assert.Equal((5, 2, 1), (next.LeaderEpoch, next.Leader, next.Version));
+            Assert.Equal([2, 3], next.Isr);
+            Assert.Empty(next.Eligible);
+        }
+
+        Assert.Equal([3], LeaderElection.Choose(alone, Set(2, 3), Set(2), uncleanAllowed: false)!.Isr);
+        // The leader's process was started anew.
+        var again = LeaderElection.Take(alone, 1, Set(1, 2, 3));
+        Assert.Equal((5, 1), (again.LeaderEpoch, Assert.Single(again.Isr)));
+        Assert.Empty(again.Eligible);
+    }
+
+    [Fact]
+    public void Nobody_is_eligible_with_enough_in_sync_or_who_lost_something_or_where_the_flush_is_relaxed()
+    {
+        var all = new PartitionState(4, 1, [1, 2, 3], [1, 2, 3]);
+        Assert.Empty(all.WithIsr([1, 2], minInSync: 2).Eligible);
+        Assert.Equal([3], all.WithIsr([1], minInSync: 2, Set(2)).Eligible);
+        Assert.Equal([3], all.WithIsr([1], minInSync: 2).WithIsr([1], minInSync: 2, Set(2)).Eligible);
+        Assert.Empty(all.WithIsr([1], minInSync: 2).WithIsr([1, 3], minInSync: 2).Eligible);
+        // All there are are in sync, be the minimum what it may.
+        Assert.Empty(all.WithIsr([1], minInSync: 2).WithIsr([1, 2, 3], minInSync: 9).Eligible);
+        Assert.Empty(all.WithIsr([1], (LogConfig.Default with { MinInsyncReplicas = 2, FlushMessages = 100 }).EligibleBelow).Eligible);
+        Assert.Equal([2, 3], all.WithIsr([1], (LogConfig.Default with { MinInsyncReplicas = 2 }).EligibleBelow).Eligible);
+        Assert.Same(all, all.WithIsr([1, 2, 3], minInSync: 2));
     }
 
     private static HashSet<int> Set(params int[] nodes) => [.. nodes];

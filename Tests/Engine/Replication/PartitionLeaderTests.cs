@@ -241,6 +241,29 @@ public sealed class PartitionLeaderTests : IDisposable
         Assert.Equal(1, _leader.HighWatermark);
     }
 
+    [Fact]
+    public async Task While_replicas_are_eligible_nothing_is_committed_and_nobody_waits_for_it()
+    {
+        _test.Log.UpdateConfig(LogConfig.Default with { MinInsyncReplicas = 2 });
+        _leader.ApplyState(new PartitionState(Epoch, Node, [Node, 2], [Node, 2]));
+        var append = _leader.AppendAsync(One(), -1, s_timeout).AsTask();
+        _test.Flush();
+        _leader.ApplyState(new PartitionState(Epoch, Node, [Node], [Node, 2]) { Version = 1, Eligible = [2] });
+        Assert.Equal(ErrorCode.NotEnoughReplicasAfterAppend, (await Assert.ThrowsAsync<OrleansLogException>(() => append)).Error);
+        Assert.Equal(0, _leader.HighWatermark);
+        await _leader.AppendAsync(One(), 1, s_timeout).AsTask().WaitAsync(s_timeout);
+        _test.Flush();
+        Assert.Equal(0, _leader.HighWatermark);
+
+        // With fewer asked for, the others are not told apart any more by what is configured, but by what is stored.
+        _test.Log.UpdateConfig(LogConfig.Default with { MinInsyncReplicas = 1 });
+        var refused = await Assert.ThrowsAsync<OrleansLogException>(() => _leader.AppendAsync(One(), -1, s_timeout).AsTask());
+        Assert.Equal(ErrorCode.NotEnoughReplicasAfterAppend, refused.Error);
+        _leader.ApplyState(new PartitionState(Epoch, Node, [Node], [Node, 2]) { Version = 2 });
+        _test.Flush();
+        Assert.Equal(3, _leader.HighWatermark);
+    }
+
     private static byte[] One() => TestLog.Batch([("key", "value")]);
 
     private static Task<OrleansLogException> Refused(ValueTask<ProduceOutcome> append) =>

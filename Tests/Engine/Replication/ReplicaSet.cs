@@ -30,6 +30,9 @@ internal sealed class ReplicaSet : IPartitionStateStore, IDisposable
 
     public PartitionState State { get; private set; }
 
+    /// <summary>Hears of every state that a leader stored.</summary>
+    public Action<PartitionState>? Stored { get; set; }
+
     /// <summary>The nodes that hold a replica at the beginning.</summary>
     public IReadOnlyList<int> Replicas
     {
@@ -64,7 +67,12 @@ internal sealed class ReplicaSet : IPartitionStateStore, IDisposable
         {
             if (StoreFailure is { } failure) throw failure();
             if (State.LeaderEpoch != expected.LeaderEpoch) throw new OrleansLogException(ErrorCode.FencedLeaderEpoch, "another epoch");
-            if (State.Version == expected.Version) State = next;
+            if (State.Version == expected.Version)
+            {
+                State = next;
+                Stored?.Invoke(next);
+            }
+
             return Task.FromResult(State);
         }
     }
@@ -106,7 +114,7 @@ internal sealed class Replica : IReplicaLink
 
     public int Id { get; }
 
-    public TestLog Test { get; }
+    public TestLog Test { get; private set; }
 
     public PartitionFollower Follower { get; private set; }
 
@@ -124,6 +132,16 @@ internal sealed class Replica : IReplicaLink
     {
         Follower.Close();
         Test.CrashAndReopen(kind);
+        Follower = new PartitionFollower(Test.Log, Id, TimeProvider.System);
+    }
+
+    /// <summary>The node begins again with an empty disk.</summary>
+    public void Wipe()
+    {
+        Follower.Close();
+        var config = Test.Log.Config;
+        Test.Dispose();
+        Test = new TestLog(config);
         Follower = new PartitionFollower(Test.Log, Id, TimeProvider.System);
     }
 

@@ -45,6 +45,93 @@ public sealed class ReplicationTests : IDisposable
     }
 
     [Fact]
+    public async Task Below_the_minimum_whoever_left_holds_all_that_is_committed_and_leads_without_the_last_in_sync()
+    {
+        var leader = await LeadInSync();
+        await ReplicaSet.Append(leader, "a");
+        _set[2].IsDown = _set[3].IsDown = true;
+        leader.NoteNodeDown(2);
+        await _set.UntilInSync(1, 3);
+        leader.NoteNodeDown(3);
+        await _set.UntilInSync(1);
+        // Of whoever left while two were in sync, nothing is known.
+        Assert.Equal([3], _set.State.Eligible);
+        await ReplicaSet.Append(leader, "lost", acks: 1);
+        Assert.Equal(1, leader.HighWatermark);
+        leader.Close();
+        await leader.StopAsync();
+
+        _set[3].IsDown = false;
+        var next = LeaderElection.Choose(_set.State, new HashSet<int> { 2, 3 }, new HashSet<int>(), uncleanAllowed: false)!;
+        Assert.Equal(3, next.Leader);
+        _set.Change(_ => next);
+        var heir = _set.Lead(3);
+        _set[2].IsDown = false;
+        heir.NoteNodeUp(2);
+        await _set.UntilInSync(1, 2, 3);
+        Assert.Empty(_set.State.Eligible);
+        Assert.Equal(1, await ReplicaSet.Append(heir, "b"));
+        foreach (var node in _set.Nodes) Assert.Equal(["a", "b"], ReplicaSet.Values(node.Test.Log));
+    }
+
+    [Fact]
+    public async Task A_new_leader_that_does_not_know_yet_what_was_committed_finds_it_out_alone()
+    {
+        var leader = await LeadInSync();
+        foreach (var value in (string[])["a", "b"]) await ReplicaSet.Append(leader, value);
+        leader.Close();
+        await leader.StopAsync();
+        _set[2].Restart(CrashKind.ForgetAll);
+        _set[1].IsDown = _set[3].IsDown = true;
+        var next = _set.Lead(2, [2, 3]);
+        Assert.Equal(0, next.HighWatermark);
+        next.NoteNodeDown(3);
+        await _set.Until(() => next.HighWatermark == 2);
+        Assert.Equal([2], _set.State.Isr);
+        Assert.Empty(_set.State.Eligible);
+    }
+
+    [Fact]
+    public async Task An_eligible_replica_that_lost_its_disk_is_not_eligible_any_more_before_it_is_filled_again()
+    {
+        var leader = await LeadInSync();
+        await ReplicaSet.Append(leader, "a");
+        _set[2].IsDown = _set[3].IsDown = true;
+        leader.NoteNodeDown(2);
+        await _set.UntilInSync(1, 3);
+        leader.NoteNodeDown(3);
+        await _set.UntilInSync(1);
+        Assert.Equal([3], _set.State.Eligible);
+        _set[3].Wipe();
+        var stored = new List<PartitionState>();
+        _set.Stored = stored.Add;
+        _set[3].IsDown = false;
+        leader.NoteNodeUp(3);
+        await _set.UntilInSync(1, 3);
+        Assert.Equal([1], stored[0].Isr);
+        Assert.Empty(stored[0].Eligible);
+        Assert.Equal(["a"], ReplicaSet.Values(_set[3].Test.Log));
+    }
+
+    [Fact]
+    public async Task With_a_smaller_minimum_nobody_is_eligible_and_what_waited_is_committed()
+    {
+        var leader = await LeadInSync();
+        _set[2].IsDown = _set[3].IsDown = true;
+        leader.NoteNodeDown(2);
+        await _set.UntilInSync(1, 3);
+        leader.NoteNodeDown(3);
+        await _set.UntilInSync(1);
+        await ReplicaSet.Append(leader, "a", acks: 1);
+        Assert.Equal(0, leader.HighWatermark);
+        _set[1].Test.Log.UpdateConfig(_set[1].Test.Log.Config with { MinInsyncReplicas = 1 });
+        leader.NoteConfigChanged();
+        await _set.Until(() => leader.HighWatermark == 1);
+        Assert.Equal([1], _set.State.Isr);
+        Assert.Empty(_set.State.Eligible);
+    }
+
+    [Fact]
     public async Task Until_it_is_known_that_a_follower_has_left_the_commit_waits()
     {
         var leader = await LeadInSync();
