@@ -23,7 +23,7 @@ public static class PostgresClusteringExtensions
             ActivatorUtilities.CreateInstance<AbandonedMembers>(services, PostgresOf(services.GetRequiredService<MetadataDatabase>())));
         builder.Services.AddSingleton<ILifecycleParticipant<ISiloLifecycle>>(static services =>
             services.GetRequiredService<TakeoverRehearsal>());
-        return builder
+        builder
             .UseAdoNetClustering((OptionsBuilder<AdoNetClusteringSiloOptions> options) =>
                 options.Configure<MetadataDatabase>(static (clustering, database) =>
                 {
@@ -31,6 +31,16 @@ public static class PostgresClusteringExtensions
                     clustering.DataSource = database.Source;
                 }))
             .Configure<ClusterMembershipOptions>(SetMembership);
+        CountLivingVotes(builder.Services);
+        return builder;
+    }
+
+    private static void CountLivingVotes(IServiceCollection services)
+    {
+        var table = services.Last(static service => service.ServiceType == typeof(IMembershipTable));
+        services.Remove(table);
+        services.AddSingleton<IMembershipTable>(provider => new LivingVotes(
+            (IMembershipTable)ActivatorUtilities.CreateInstance(provider, table.ImplementationType!)));
     }
 
     private static PostgresDatabase PostgresOf(MetadataDatabase database) => database as PostgresDatabase

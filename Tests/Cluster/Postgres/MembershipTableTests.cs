@@ -115,6 +115,27 @@ public sealed class MembershipTableTests : IAsyncLifetime, IDisposable
         Assert.Equal(version, all.Version.Version);
     }
 
+    [PostgresFact]
+    public async Task The_dead_have_no_vote()
+    {
+        var gone = SiloAddress.New(IPAddress.Parse("10.0.0.3"), 11111, 1);
+        var third = SiloAddress.New(IPAddress.Parse("10.0.0.3"), 11111, 2);
+        var suspect = Entry(One, SiloStatus.Active);
+        foreach (var voter in (SiloAddress[])[Other, gone, third]) suspect.AddSuspector(voter, Now);
+        var dead = Entry(Other, SiloStatus.Dead);
+        dead.AddSuspector(gone, Now);
+        foreach (var entry in (MembershipEntry[])[suspect, dead, Entry(third, SiloStatus.Active)])
+        {
+            Assert.True(await _table.InsertRow(entry, (await _table.ReadAll()).Version.Next()));
+            Assert.True(await _table.UpdateRow(entry, string.Empty, (await _table.ReadAll()).Version.Next()));
+        }
+
+        // Neither one that is said to be dead nor one that is not even known any more; who is dead stays dead by whose word it was.
+        var all = await _table.ReadAll();
+        Assert.Equal(third, Assert.Single(all.TryGet(One)!.Item1.SuspectTimes!).Item1);
+        Assert.Equal(gone, Assert.Single(all.TryGet(Other)!.Item1.SuspectTimes!).Item1);
+    }
+
     private static MembershipEntry Entry(SiloAddress silo, SiloStatus status = SiloStatus.Joining) => new()
     {
         SiloAddress = silo,
