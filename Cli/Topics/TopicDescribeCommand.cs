@@ -55,7 +55,7 @@ internal static class TopicDescribeCommand
                 partition.LeaderEpoch.ToString(CultureInfo.InvariantCulture),
                 TopicText.Nodes(partition.Replicas),
                 TopicText.Nodes(partition.InSyncReplicas)
-                    + (partition.EligibleReplicas.Count > 0 ? $" ({TopicText.Nodes(partition.EligibleReplicas)} eligible)" : ""),
+                    + (partition.EligibleReplicas is { Count: > 0 } eligible ? $" ({TopicText.Nodes(eligible)} eligible)" : ""),
                 partition.LogStartOffset.ToString(CultureInfo.InvariantCulture),
                 partition.HighWatermark.ToString(CultureInfo.InvariantCulture),
                 (partition.HighWatermark - partition.LogStartOffset).ToString(CultureInfo.InvariantCulture),

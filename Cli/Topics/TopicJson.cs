@@ -39,7 +39,7 @@ internal static class TopicJson
         json.WriteNumber("leaderEpoch", partition.LeaderEpoch);
         json.WriteNumbers("replicas", partition.Replicas);
         json.WriteNumbers("inSyncReplicas", partition.InSyncReplicas);
-        json.WriteNumbers("eligibleReplicas", partition.EligibleReplicas);
+        json.WriteNumbers("eligibleReplicas", partition.EligibleReplicas ?? []);
         json.WriteNumber("logStartOffset", partition.LogStartOffset);
         json.WriteNumber("highWatermark", partition.HighWatermark);
         json.WriteNumber("logEndOffset", partition.LogEndOffset);

@@ -241,19 +241,26 @@ public sealed partial class PartitionLeader
     private void CheckInSync(PartitionState state, ErrorCode error)
     {
         var needed = _log.Config.MinInsyncReplicas;
-        if (state.Isr.Count >= needed) return;
-        throw new OrleansLogException(
-            error, $"{_log.Partition} has {state.Isr.Count} in-sync replicas, min.insync.replicas is {needed}.");
+        if (state.Isr.Count < needed)
+        {
+            throw new OrleansLogException(
+                error, $"{_log.Partition} has {state.Isr.Count} in-sync replicas, min.insync.replicas is {needed}.");
+        }
+
+        if (state.Eligible.Count > 0)
+        {
+            throw new OrleansLogException(
+                error, $"{_log.Partition} commits nothing as long as the nodes {string.Join(", ", state.Eligible)} are eligible to lead.");
+        }
     }
 
     private void CheckCommitted(long nextOffset)
     {
-        var state = State;
-        CheckInSync(state, ErrorCode.NotEnoughReplicasAfterAppend);
+        CheckInSync(State, ErrorCode.NotEnoughReplicasAfterAppend);
         if (_commit.Offset >= nextOffset) return;
         throw new OrleansLogException(
             ErrorCode.NotEnoughReplicasAfterAppend,
-            $"{_log.Partition} commits nothing before more replicas than {string.Join(", ", state.Isr)} are in sync.");
+            $"Records of {_log.Partition} up to offset {nextOffset - 1} were not committed while too few replicas were in sync; they may be yet.");
     }
 
     private OrleansLogException NotCommitted(long nextOffset, TimeSpan timeout) => Volatile.Read(ref _closed)?.Renewed()

@@ -107,10 +107,7 @@ public sealed partial class PartitionLeader
         {
             follower.Report(matchOffset);
             follower.IsLeaving = isLeaving;
-            var now = _time.GetTimestamp();
-            mustLeave = (isLeaving && CanDoWithout(follower.NodeId))
-                || (follower.BehindSince(_log.LogEndOffset, now) is { } since
-                    && _time.GetElapsedTime(since, now) > _replication!.Options.LagTimeMax);
+            mustLeave = (isLeaving && CanDoWithout(follower.NodeId)) || IsLagging(follower);
             // Whatever made it leave, and is not stored yet, is over.
             if (!mustLeave && IsUpToDate(follower)) _leaving.Remove(follower.NodeId);
             mayJoin = !mustLeave && MayJoin(follower);
@@ -148,8 +145,12 @@ public sealed partial class PartitionLeader
 
     internal void OnFollowerUnavailable(FollowerProgress follower)
     {
-        lock (_stateGate) follower.End();
-        RemoveFromIsr(follower.NodeId);
+        lock (_stateGate)
+        {
+            follower.End();
+            // What a disk that fails still has is not known.
+            if (_replication is not null) Exclude(follower.NodeId);
+        }
     }
 
     /// <summary>

@@ -28,20 +28,28 @@ public sealed partial class PartitionLeader
     /// </summary>
     internal async Task RemoveLostAsync(int nodeId)
     {
-        while (!IsClosed)
+        while (true)
         {
             Task change;
             lock (_stateGate)
             {
-                if (!_state.Isr.Contains(nodeId) && !_state.Eligible.Contains(nodeId) && !_attempted.Contains(nodeId)) return;
+                // Whoever closes it wakes those who wait after that.
+                if (IsClosed || !Exclude(nodeId)) return;
                 change = (_isrChange ??= Continuations.NewCompletion()).Task;
-                _lost.Add(nodeId);
-                _leaving.Add(nodeId);
-                RunIsrLoop();
             }
 
             await change.ConfigureAwait(Continuations.StayOnContext);
         }
+    }
+
+    // Under the state lock. False when it may not lead as it is.
+    private bool Exclude(int nodeId)
+    {
+        if (!_state.Isr.Contains(nodeId) && !_state.Eligible.Contains(nodeId) && !_attempted.Contains(nodeId)) return false;
+        _lost.Add(nodeId);
+        _leaving.Add(nodeId);
+        RunIsrLoop();
+        return true;
     }
 
     private void RemoveFromIsr(int nodeId)
@@ -63,7 +71,15 @@ public sealed partial class PartitionLeader
     // It holds all that is committed, and all that this leader found when it took office, of which some may have been committed
     // before without this leader knowing.
     private bool MayJoin(FollowerProgress follower) =>
-        IsUpToDate(follower) && !follower.IsLeaving && !_state.Isr.Contains(follower.NodeId) && _state.Replicas.Contains(follower.NodeId);
+        IsUpToDate(follower) && !IsLagging(follower) && !follower.IsLeaving
+        && !_state.Isr.Contains(follower.NodeId) && _state.Replicas.Contains(follower.NodeId);
+
+    // The high watermark may stand still, so that being up to it is not enough.
+    private bool IsLagging(FollowerProgress follower)
+    {
+        var now = _time.GetTimestamp();
+        return follower.BehindSince(_log.LogEndOffset, now) is { } since && _time.GetElapsedTime(since, now) > _replication!.Options.LagTimeMax;
+    }
 
     // Whether enough are in sync without it for appends to go on. Those that are about to stop do not leave fewer than that by themselves.
     private bool CanDoWithout(int nodeId) =>

@@ -31,13 +31,13 @@ public sealed record PartitionLeadership(
 /// <param name="LeaderEpoch">Its epoch; -1 when the node does not hold it.</param>
 /// <param name="Replicas">Node ids of all replicas.</param>
 /// <param name="InSyncReplicas">Node ids of those in sync.</param>
-/// <param name="EligibleReplicas">See <see cref="PartitionLeadership"/>.</param>
+/// <param name="EligibleReplicas">See <see cref="PartitionLeadership"/>; null from a silo of a version before there were any.</param>
 [GenerateSerializer, Immutable, Alias("OrleansLog.HeldOffice")]
 public readonly record struct HeldOffice(
     [property: Id(0)] int LeaderEpoch,
     [property: Id(1)] int[] Replicas,
     [property: Id(2)] int[] InSyncReplicas,
-    [property: Id(3)] int[] EligibleReplicas);
+    [property: Id(3)] int[]? EligibleReplicas);
 
 /// <summary>The topics of the cluster at one version. Immutable.</summary>
 public sealed class TopicIndex

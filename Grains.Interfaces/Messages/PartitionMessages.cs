@@ -104,7 +104,7 @@ public readonly record struct EpochEndOffset(
 /// <param name="LogEndOffset">The offset the next record will have.</param>
 /// <param name="SizeBytes">Bytes of its segments on the leader's disk.</param>
 /// <param name="EligibleReplicas">Node ids of those that left the in-sync replicas when these fell below <c>min.insync.replicas</c>:
-/// they hold all that is committed, and one of them leads when nobody in sync runs.</param>
+/// they hold all that is committed, and one of them leads when nobody in sync runs. Null from a silo of a version before there were any.</param>
 [GenerateSerializer, Immutable, Alias("OrleansLog.PartitionDescription")]
 public sealed record PartitionDescription(
     [property: Id(0)] TopicPartition Partition,
@@ -116,4 +116,4 @@ public sealed record PartitionDescription(
     [property: Id(6)] long HighWatermark,
     [property: Id(7)] long LogEndOffset,
     [property: Id(8)] long SizeBytes,
-    [property: Id(9)] IReadOnlyList<int> EligibleReplicas);
+    [property: Id(9)] IReadOnlyList<int>? EligibleReplicas);

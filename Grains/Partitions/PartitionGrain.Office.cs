@@ -115,6 +115,7 @@ internal sealed partial class PartitionGrain
             var topic = await topics.GetAsync(_partition.Topic);
             if (!ReferenceEquals(_opened.Current, open)) return;
             open.Log.UpdateConfig(defaults.ConfigOf(topic.Overrides));
+            open.Leader.NoteConfigChanged();
             if (!Agrees(topic, _partition, open.Leader.State)) await TellTopicAsync();
         }
         catch (OrleansLogException e) when (e.Error == ErrorCode.UnknownTopicOrPartition)

@@ -4,7 +4,7 @@ namespace OrleansLog.Grains.Partitions;
 
 /// <summary>
 /// Who leads a partition, as stored; changed by compare-and-set only. Whoever raises <see cref="LeaderEpoch"/> is in office
-/// until somebody else does.
+/// until somebody else does. What an older version stored lacks fields, and is read with null for them.
 /// </summary>
 internal sealed record PartitionOffice
 {
@@ -21,19 +21,19 @@ internal sealed record PartitionOffice
     public int Leader { get; init; } = -1;
 
     /// <summary>Node ids of the replicas in sync.</summary>
-    public int[] InSyncReplicas { get; init; } = [];
+    public int[] InSyncReplicas { get; init => field = value ?? []; } = [];
 
     /// <summary>Node ids of replicas that are not in sync and may lead all the same; see <see cref="PartitionState.Eligible"/>.</summary>
-    public int[] EligibleReplicas { get; init; } = [];
+    public int[] EligibleReplicas { get; init => field = value ?? []; } = [];
 
     /// <summary>Node ids of all replicas, the preferred leader first.</summary>
-    public int[] Replicas { get; init; } = [];
+    public int[] Replicas { get; init => field = value ?? []; } = [];
 
     /// <summary>While the replicas are being reassigned: what they were before; otherwise empty.</summary>
-    public int[] FormerReplicas { get; init; } = [];
+    public int[] FormerReplicas { get; init => field = value ?? []; } = [];
 
     /// <summary>While the replicas are being reassigned: what they are to be; otherwise empty.</summary>
-    public int[] TargetReplicas { get; init; } = [];
+    public int[] TargetReplicas { get; init => field = value ?? []; } = [];
 
     /// <summary>The state as the engine knows it.</summary>
     public PartitionState ToState() => new(LeaderEpoch, Leader, InSyncReplicas, Replicas)

@@ -71,14 +71,17 @@ internal sealed partial class PartitionOpener(
         }
     }
 
-    /// <summary>Stores that another replica is to lead, since this one cannot: the first that runs and is in sync.</summary>
+    /// <summary>
+    /// Stores that another replica is to lead, since this one cannot: the first that runs and is in sync. Not one that is merely
+    /// eligible: whether that is whole is for itself to say, once this node does not run.
+    /// </summary>
     /// <returns>Its node id; -1 when there is none.</returns>
     public async Task<int> GiveUpAsync(TopicPartition partition, Durable<PartitionOffice> office)
     {
         var own = node.NodeId;
         var after = await office.UpdateAsync(before =>
             before.Leader == own
-            && LeaderElection.Choose(before.ToState(), Live(), new HashSet<int> { own }, uncleanAllowed: false) is { } next
+            && LeaderElection.Choose(before.ToState() with { Eligible = [] }, Live(), new HashSet<int> { own }, uncleanAllowed: false) is { } next
                 ? before.With(next)
                 : before);
         if (after.Leader == own) return -1;
@@ -173,10 +176,13 @@ internal sealed partial class PartitionOpener(
             if (LeaderElection.Choose(state, new HashSet<int> { own }, new HashSet<int>(), uncleanAllowed) is { } unclean) return unclean;
         }
 
+        // As for those that are eligible beside this one, see GiveUpAsync.
+        var eligible = state.Eligible.Count > 0 ? $", eligible the nodes {string.Join(", ", state.Eligible)}" : "";
+        if (state.Isr.Contains(own)) state = state with { Eligible = [] };
         return LeaderElection.Choose(state, live, new HashSet<int> { own }, uncleanAllowed)
             ?? throw new OrleansLogException(
                 ErrorCode.LeaderNotAvailable,
-                $"Nobody can lead {partition}: in sync are the nodes {string.Join(", ", state.Isr)}, of which none runs with its log "
+                $"Nobody can lead {partition}: in sync are the nodes {string.Join(", ", state.Isr)}{eligible}, of which none runs with its log "
                 + $"whole; running are {string.Join(", ", live.Order())}.");
     }
 

@@ -124,7 +124,7 @@ internal sealed class ClusterView(
         var described = new PartitionLeadership[found.Length];
         await Parallel.ForAsync(0, found.Length, new ParallelOptions { MaxDegreeOfParallelism = Parallelism }, async (i, _) =>
             described[i] = leaders[i] >= 0
-                ? Describe(i, leaders[i], found[i].LeaderEpoch, found[i].Replicas, found[i].InSyncReplicas, found[i].EligibleReplicas)
+                ? Describe(i, leaders[i], found[i].LeaderEpoch, found[i].Replicas, found[i].InSyncReplicas, found[i].EligibleReplicas ?? [])
                 : await DescribeStoredAsync(new TopicPartition(topic.Name, i), assignment[i].Replicas, lead));
         return described;
     }
@@ -184,7 +184,7 @@ internal sealed class ClusterView(
         {
             var state = await grains.GetPartition(partition).Describe();
             return Describe(
-                partition.Partition, state.Leader, state.LeaderEpoch, state.Replicas, state.InSyncReplicas, state.EligibleReplicas);
+                partition.Partition, state.Leader, state.LeaderEpoch, state.Replicas, state.InSyncReplicas, state.EligibleReplicas ?? []);
         }
         catch (Exception e) when (e is OrleansLogException or OrleansException or TimeoutException)
         {

@@ -103,7 +103,7 @@ public sealed class ReplicatedPartitionTests(ITestOutputHelper output)
         await cluster.ProduceAsync("t", 0, "b");
         await cluster.KillNodeAsync(replicas[2]);
         var alone = await cluster.WaitForAsync("t", 0, it => it.InSyncReplicas.Count == 1);
-        Assert.Equal((replicas[0], replicas[2]), (alone.Leader, Assert.Single(alone.EligibleReplicas)));
+        Assert.Equal((replicas[0], replicas[2]), (alone.Leader, Assert.Single(alone.EligibleReplicas!)));
         await cluster.KillNodeAsync(replicas[0]);
 
         await cluster.StartNodeAsync(replicas[2]);
@@ -113,7 +113,7 @@ public sealed class ReplicatedPartitionTests(ITestOutputHelper output)
         await cluster.StartNodeAsync(replicas[1]);
         Assert.Equal(2, (await cluster.ProduceAsync("t", 0, "c")).Offset);
         await cluster.StartNodeAsync(replicas[0]);
-        Assert.Empty((await cluster.WhenInSyncAsync("t", 0)).EligibleReplicas);
+        Assert.Empty((await cluster.WhenInSyncAsync("t", 0)).EligibleReplicas!);
         Assert.Equal(["0:a", "1:b", "2:c"], await cluster.ReadAllAsync("t", 0));
     }
 

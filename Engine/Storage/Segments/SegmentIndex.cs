@@ -84,7 +84,7 @@ internal abstract class SegmentIndex<T>(IFileSystem fileSystem, string directory
             var length = file.Length;
             return length >= EntrySize && length % EntrySize == 0 && file.Read(entry, length - EntrySize) == EntrySize;
         }
-        catch (FileNotFoundException)
+        catch (Exception gone) when (gone is FileNotFoundException or DirectoryNotFoundException)
         {
             return false;
         }
@@ -153,7 +153,7 @@ internal abstract class SegmentIndex<T>(IFileSystem fileSystem, string directory
         {
             bytes = fileSystem.ReadAllBytes(FilePath);
         }
-        catch (FileNotFoundException)
+        catch (Exception gone) when (gone is FileNotFoundException or DirectoryNotFoundException)
         {
             // Or gone with its segment, just now: whoever makes another finds that out.
             return null;

@@ -39,6 +39,9 @@ internal sealed class ReplicaSet : IPartitionStateStore, IDisposable
         init => State = State with { Replicas = value };
     }
 
+    /// <summary>Kafka's <c>replica.lag.time.max.ms</c>.</summary>
+    public TimeSpan LagTimeMax { get; init; } = s_options.LagTimeMax;
+
     /// <summary>The limit of what replicas are sent that are being added.</summary>
     public long? MoveBytesPerSecond { get; init; }
 
@@ -56,7 +59,7 @@ internal sealed class ReplicaSet : IPartitionStateStore, IDisposable
         node.Follower.Fence(State.LeaderEpoch);
         return _leader = new PartitionLeader(node.Test.Log, State, id, TimeProvider.System, replication: new ReplicationContext
         {
-            Links = to => this[to], Store = this, KnownHighWatermark = node.Follower.HighWatermark, Options = s_options,
+            Links = to => this[to], Store = this, KnownHighWatermark = node.Follower.HighWatermark, Options = s_options with { LagTimeMax = LagTimeMax },
             ReassignmentThrottle = MoveBytesPerSecond is { } limit ? new CatchUpThrottle(limit, TimeProvider.System) : null,
         });
     }
@@ -106,6 +109,8 @@ internal sealed class ReplicaSet : IPartitionStateStore, IDisposable
 /// <summary>A replica, and the link to it.</summary>
 internal sealed class Replica : IReplicaLink
 {
+    private readonly SemaphoreSlim _turn = new(1);
+
     public Replica(int id, TestLog test)
     {
         (Id, Test) = (id, test);
@@ -123,6 +128,9 @@ internal sealed class Replica : IReplicaLink
 
     /// <summary>Whether it says that it is about to stop.</summary>
     public bool IsLeaving { get; set; }
+
+    /// <summary>How long each push takes.</summary>
+    public TimeSpan Delay { get; set; }
 
     /// <summary>The pushes that arrived.</summary>
     public List<ReplicateRequest> Requests { get; } = [];
@@ -155,6 +163,27 @@ internal sealed class Replica : IReplicaLink
     {
         if (IsDown) throw new IOException("down");
         lock (Requests) Requests.Add(request with { Records = request.Records.ToArray() });
+        if (Delay > TimeSpan.Zero) return await ReplicateSlowly(request, cancellationToken);
         return await Follower.ReplicateAsync(request, cancellationToken) with { IsLeaving = IsLeaving };
+    }
+
+    // One after the other, in their order.
+    private async Task<ReplicateResponse> ReplicateSlowly(ReplicateRequest request, CancellationToken cancellationToken)
+    {
+        // What the leader lends ends with the call.
+        request = request with { Records = request.Records.ToArray() };
+        await _turn.WaitAsync(cancellationToken);
+        Task<ReplicateResponse> answer;
+        try
+        {
+            await Task.Delay(Delay, cancellationToken);
+            answer = Follower.ReplicateAsync(request, cancellationToken);
+        }
+        finally
+        {
+            _turn.Release();
+        }
+
+        return await answer;
     }
 }

@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using OrleansLog.Engine.Replication;
 using OrleansLog.Records;
 using OrleansLog.Tests.Engine.Files;
@@ -111,6 +112,54 @@ public sealed class ReplicationTests : IDisposable
         Assert.Equal([1], stored[0].Isr);
         Assert.Empty(stored[0].Eligible);
         Assert.Equal(["a"], ReplicaSet.Values(_set[3].Test.Log));
+    }
+
+    [Fact]
+    public async Task A_follower_whose_disk_failed_is_not_eligible()
+    {
+        var leader = await LeadInSync();
+        await ReplicaSet.Append(leader, "a");
+        _set[2].IsDown = true;
+        leader.NoteNodeDown(2);
+        await _set.UntilInSync(1, 3);
+        _set[3].Follower.Close();
+        leader.NoteNodeUp(3);
+        await _set.UntilInSync(1);
+        Assert.Empty(_set.State.Eligible);
+    }
+
+    [Fact]
+    public async Task A_follower_that_lags_below_the_minimum_is_not_taken_back_before_it_has_caught_up()
+    {
+        using var set = new ReplicaSet(nodes: 2) { LagTimeMax = TimeSpan.FromMilliseconds(50) };
+        var leader = set.Lead(1, [1]);
+        await set.UntilInSync(1, 2);
+        var stored = new ConcurrentQueue<PartitionState>();
+        set.Stored = stored.Enqueue;
+        // It answers, and is always behind.
+        set[2].Delay = TimeSpan.FromMilliseconds(20);
+        var appends = Enumerable.Range(0, 60).Select(i => ReplicaSet.Append(leader, $"{i} {new string('x', 200)}", acks: 1)).ToArray();
+        await Task.WhenAll(appends);
+        await set.UntilInSync(1);
+        Assert.Equal([2], set.State.Eligible);
+        await set.UntilInSync(1, 2);
+        Assert.Equal(60, set[2].Test.Log.LogEndOffset);
+        Assert.Equal(2, stored.Count);
+    }
+
+    [Fact]
+    public async Task A_leader_that_commits_nothing_does_not_stop_appends_to_hand_over()
+    {
+        var leader = await LeadInSync();
+        _set[2].IsDown = true;
+        leader.NoteNodeDown(2);
+        await _set.UntilInSync(1, 3);
+        _set[3].IsDown = true;
+        leader.NoteNodeDown(3);
+        await _set.UntilInSync(1);
+        var refused = await Assert.ThrowsAsync<OrleansLogException>(() => leader.ResignAsync(null, ReplicaSet.Patience).WaitAsync(TimeSpan.FromSeconds(10)));
+        Assert.Equal(ErrorCode.RequestTimedOut, refused.Error);
+        Assert.Equal(0, await ReplicaSet.Append(leader, "a", acks: 1));
     }
 
     [Fact]
