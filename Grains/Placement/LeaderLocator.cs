@@ -8,7 +8,7 @@ namespace OrleansLog.Grains.Placement;
 
 /// <summary>
 /// Finds the node that leads a partition, or is to: whom the store names, if it runs; otherwise the first in-sync replica that
-/// does. What it says is where to ask and no more; the office is taken by compare-and-set. Thread-safe.
+/// does, or else the first eligible one. What it says is where to ask and no more; the office is taken by compare-and-set. Thread-safe.
 /// </summary>
 internal sealed class LeaderLocator(
     NodeDirectory nodes, StoredOffices offices, LeaderHints hints, IGrainFactory grains, TimeProvider time)
@@ -57,8 +57,8 @@ internal sealed class LeaderLocator(
             GroupPartitioner.OffsetsTopic, GroupPartitioner.PartitionFor(groupId, _groupPartitions));
     }
 
-    /// <summary>Who is to lead by a stored state: its leader, if it runs; otherwise the first in-sync replica that does; -1 when
-    /// none does.</summary>
+    /// <summary>Who is to lead by a stored state: its leader, if it runs; otherwise the first in-sync replica that does, or else
+    /// the first eligible one; -1 when none does.</summary>
     public static int Choose(PartitionState state, IReadOnlySet<int> live) =>
         live.Contains(state.Leader) && state.Isr.Contains(state.Leader)
             ? state.Leader
