@@ -23,8 +23,6 @@ public sealed partial class PartitionLeader
     /// (NotLeaderOrFollower).</exception>
     public async Task<int> ResignAsync(int? successor, TimeSpan timeout, CancellationToken cancellationToken = default)
     {
-        // Then what was appended is not committed before others are in sync.
-        if (IsHalted) throw NoSuccessor(successor, TimeSpan.Zero);
         StopAppends();
         try
         {

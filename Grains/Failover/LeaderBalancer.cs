@@ -51,7 +51,8 @@ internal sealed partial class LeaderBalancer(
             cancellationToken.ThrowIfCancellationRequested();
             var state = leader.State;
             var preferred = state.Replicas[0];
-            if (leader.IsClosed || preferred == nodes.OwnId || !state.Isr.Contains(preferred)
+            // With replicas eligible nothing is committed, which a hand-over would wait for.
+            if (leader.IsClosed || preferred == nodes.OwnId || !state.Isr.Contains(preferred) || state.Eligible.Count > 0
                 || !nodes.Current.ActiveIds.Contains(preferred)) continue;
             if (await TryMoveAsync(leader, preferred, cancellationToken)) moved++;
         }
