@@ -61,7 +61,7 @@ public sealed partial class PartitionLog
         foreach (var segment in segments)
         {
             if (segment.BaseOffset >= bound) break;
-            var candidate = Leased(segment, leased => SegmentTimes.LargestBelow(leased, bound));
+            var candidate = Leased(segment, leased => SegmentTimes.LargestWithin(leased, LogStartOffset, bound));
             if (candidate.TimestampMs > largest.TimestampMs) largest = candidate;
         }
 

@@ -24,13 +24,34 @@ internal static class SegmentTimes
     }
 
     /// <summary>
-    /// The greatest timestamp among the batches that end below <paramref name="upToOffset"/>, and an offset of its batch. With a
-    /// lease held.
+    /// The greatest timestamp among the records from <paramref name="fromOffset"/> on in batches that end below
+    /// <paramref name="upToOffset"/>, and an offset of its batch. With a lease held. Reads what lies behind the last entry of the time
+    /// index in between, and no more.
     /// </summary>
-    public static TimestampOffset LargestBelow(LogSegment segment, long upToOffset)
+    public static TimestampOffset LargestWithin(LogSegment segment, long fromOffset, long upToOffset)
     {
-        var largest = segment.LargestTimestamp();
-        return largest.Offset < upToOffset ? largest : ScanLargest(segment, upToOffset);
+        if (fromOffset <= segment.BaseOffset && segment.LargestTimestamp() is var all && all.Offset < upToOffset) return all;
+        for (var attempt = 0; attempt < 2; attempt++)
+        {
+            var version = segment.IndexVersion;
+            if (segment.Times.TryGet(segment.SizeInBytes, out var entries))
+            {
+                var within = TimeIndex.CountUpTo(entries, upToOffset - 1 - segment.BaseOffset);
+                if (within == 0) break;
+                var location = SegmentSearch.Locate(segment, segment.BaseOffset + entries[within - 1].RelativeOffset);
+                if (IsOf(location, segment, entries[within - 1]))
+                {
+                    if (location.Header.BaseOffset < fromOffset) break;
+                    return ScanLargest(segment, fromOffset, upToOffset, location.Position);
+                }
+            }
+
+            segment.RepairIndexes(version);
+        }
+
+        var start = SegmentSearch.Locate(segment, Math.Max(fromOffset, segment.BaseOffset));
+        var position = start.Damage?.Position ?? start.Position;
+        return position < 0 ? TimestampOffset.None : ScanLargest(segment, fromOffset, upToOffset, position);
     }
 
     /// <summary>
@@ -79,12 +100,12 @@ internal static class SegmentTimes
     }
 
     /// <summary>Whether the batch at the entry's offset has the entry's timestamp.</summary>
-    public static bool IsTrue(LogSegment segment, in TimeIndexEntry entry)
-    {
-        var location = SegmentSearch.Locate(segment, segment.BaseOffset + entry.RelativeOffset);
-        return location.Position >= 0 && location.Header.MaxTimestamp == entry.TimestampMs
-            && location.Header.BaseOffset <= segment.BaseOffset + entry.RelativeOffset;
-    }
+    public static bool IsTrue(LogSegment segment, in TimeIndexEntry entry) =>
+        IsOf(SegmentSearch.Locate(segment, segment.BaseOffset + entry.RelativeOffset), segment, entry);
+
+    private static bool IsOf(in SegmentLocation location, LogSegment segment, in TimeIndexEntry entry) =>
+        location.Position >= 0 && location.Header.MaxTimestamp == entry.TimestampMs
+        && location.Header.BaseOffset <= segment.BaseOffset + entry.RelativeOffset;
 
     private static TimestampOffset? FirstInBatch(SegmentWalker walker, long timestampMs, long startOffset)
     {
@@ -101,19 +122,31 @@ internal static class SegmentTimes
         return null;
     }
 
-    private static TimestampOffset ScanLargest(LogSegment segment, long upToOffset = long.MaxValue)
+    private static TimestampOffset ScanLargest(
+        LogSegment segment, long fromOffset = 0, long upToOffset = long.MaxValue, long position = 0)
     {
         var largest = TimestampOffset.None;
         using var walker = new SegmentWalker(
-            segment.File, 0, segment.SizeInBytes, segment.BaseOffset, segment.LimitOffset, verifyCrc: true);
+            segment.File, position, segment.SizeInBytes, segment.BaseOffset, segment.LimitOffset, verifyCrc: true);
         while (walker.MoveNext())
         {
             if (walker.IsDamage) continue;
             if (walker.Header.LastOffset >= upToOffset) break;
-            if (walker.Header.MaxTimestamp > largest.TimestampMs)
-                largest = new TimestampOffset(walker.Header.MaxTimestamp, walker.Header.LastOffset);
+            if (walker.Header.LastOffset < fromOffset) continue;
+            var timestampMs = walker.Header.BaseOffset >= fromOffset ? walker.Header.MaxTimestamp : LargestInBatch(walker, fromOffset);
+            if (timestampMs > largest.TimestampMs) largest = new TimestampOffset(timestampMs, walker.Header.LastOffset);
         }
 
+        return largest;
+    }
+
+    private static long LargestInBatch(SegmentWalker walker, long fromOffset)
+    {
+        if (walker.Header.TimestampType == TimestampType.LogAppendTime) return walker.Header.MaxTimestamp;
+        var largest = -1L;
+        using var reader = new RecordBatchReader(walker.BatchMemory);
+        while (reader.MoveNext())
+            if (reader.Current.Offset >= fromOffset) largest = Math.Max(largest, reader.Current.TimestampMs);
         return largest;
     }
 }

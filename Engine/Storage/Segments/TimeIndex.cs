@@ -38,6 +38,20 @@ internal sealed class TimeIndex(IFileSystem fileSystem, string directory, long b
         return low;
     }
 
+    /// <summary>Number of entries whose offset is at most <paramref name="relativeOffset"/>.</summary>
+    public static int CountUpTo(ReadOnlySpan<TimeIndexEntry> entries, long relativeOffset)
+    {
+        int low = 0, high = entries.Length;
+        while (low < high)
+        {
+            var middle = (low + high) >>> 1;
+            if (entries[middle].RelativeOffset <= relativeOffset) low = middle + 1;
+            else high = middle;
+        }
+
+        return low;
+    }
+
     protected override TimeIndexEntry Decode(ReadOnlySpan<byte> source) =>
         new(BinaryPrimitives.ReadInt64BigEndian(source), BinaryPrimitives.ReadInt32BigEndian(source[8..]));
 

@@ -199,7 +199,9 @@ public sealed partial class FaultyFileSystem
             lock (owner._gate)
             {
                 Check();
-                return file.Read(buffer, position);
+                var count = file.Read(buffer, position);
+                owner.BytesRead += count;
+                return count;
             }
         }
 

@@ -54,6 +54,9 @@ public sealed partial class FaultyFileSystem(int seed = 0) : IFileSystem
     /// <summary>Flushes of files that succeeded.</summary>
     public long FlushCount { get; private set; }
 
+    /// <summary>Bytes that were read from open files.</summary>
+    public long BytesRead { get; private set; }
+
     /// <summary>Called with every changing operation before it is carried out; it may throw.</summary>
     public Action<FileOperation, string>? OnOperation { get; set; }
 

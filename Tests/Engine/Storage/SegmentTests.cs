@@ -186,6 +186,45 @@ public sealed class SegmentTests
     }
 
     [Fact]
+    public async Task The_youngest_record_is_found_wherever_the_log_begins_and_is_committed_to()
+    {
+        await using var harness = await LogHarness.StartAsync(Small);
+        var times = new List<long>();
+        var random = new Random(7);
+        for (var i = 0; i < 60; i++)
+        {
+            // Later records are often older.
+            var time = 10_000 + random.Next(-3000, 3000);
+            harness.Append(3, timestampMs: time);
+            times.AddRange([time, time + 1, time + 2]);
+        }
+
+        for (var start = 0; start < times.Count; start += random.Next(1, 8))
+        {
+            harness.Log.DeleteRecordsBefore(start);
+            for (var bound = (start / 3 * 3) + 3; bound <= times.Count; bound += 3)
+            {
+                var largest = times[start..bound].Max();
+                Assert.Equal(new TimestampOffset(largest, times.IndexOf(largest, start)), harness.Log.MaxTimestamp(() => bound));
+            }
+
+            if (random.Next(8) == 0) await harness.RestartAsync();
+        }
+    }
+
+    [Fact]
+    public async Task The_youngest_committed_record_is_found_without_reading_the_segment()
+    {
+        await using var harness = await LogHarness.StartAsync();
+        const int Batches = 2000;
+        for (var i = 0; i < Batches; i++) harness.Append(1, value: new string('v', 1000), timestampMs: 10_000 + i);
+        Assert.Single(harness.Log.Segments);
+        var before = harness.Disk.BytesRead;
+        Assert.Equal(new TimestampOffset(10_000 + Batches - 2, Batches - 2), harness.Log.MaxTimestamp(() => Batches - 1));
+        Assert.InRange(harness.Disk.BytesRead - before, 1, harness.Log.SizeInBytes / 4);
+    }
+
+    [Fact]
     public async Task Epochs_are_kept_in_Kafkas_file_and_tell_where_they_end()
     {
         await using var harness = await LogHarness.StartAsync();
