@@ -1,6 +1,7 @@
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
 using OrleansLog.Engine.Replication;
+using OrleansLog.Engine.Storage;
 using OrleansLog.Grains.Failover;
 using OrleansLog.Grains.Hosting;
 using OrleansLog.Grains.Interfaces;
@@ -45,12 +46,10 @@ internal sealed partial class PartitionOpener(
         var (topic, isCopy) = await FindTopicAsync(partition, office.Value);
         var config = defaults.ConfigOf(topic.Overrides);
         CheckReplica(partition, ReplicasOf(partition, topic, office.Value));
-        var known = office.Value.LeaderEpoch;
-        var lease = await replicas.AcquireAsync(partition, topic.Id, config, known, CancellationToken.None);
+        var lease = await AcquireAsync(partition, topic, config, office);
         try
         {
             var log = lease.Log;
-            if (log.Offline is { } offline) throw new OrleansLogException(offline.Error, offline.Message, offline);
             var prepared = await PrepareFirstTermAsync(partition, office.Value, ReplicasOf(partition, topic, office.Value), lease);
             var won = await office.UpdateAsync(before =>
             {
@@ -72,16 +71,14 @@ internal sealed partial class PartitionOpener(
     }
 
     /// <summary>
-    /// Stores that another replica is to lead, since this one cannot: the first that runs and is in sync. Not one that is merely
-    /// eligible: whether that is whole is for itself to say, once this node does not run.
+    /// Stores that another replica is to lead, since this one cannot (<see cref="ChooseAnother"/>).
     /// </summary>
     /// <returns>Its node id; -1 when there is none.</returns>
     public async Task<int> GiveUpAsync(TopicPartition partition, Durable<PartitionOffice> office)
     {
         var own = node.NodeId;
         var after = await office.UpdateAsync(before =>
-            before.Leader == own
-            && LeaderElection.Choose(before.ToState() with { Eligible = [] }, Live(), new HashSet<int> { own }, uncleanAllowed: false) is { } next
+            before.Leader == own && ChooseAnother(before.ToState()) is { } next
                 ? before.With(next)
                 : before);
         if (after.Leader == own) return -1;
@@ -170,16 +167,15 @@ internal sealed partial class PartitionOpener(
         if (assigned.Length == 1) return PartitionState.Single(own, state.LeaderEpoch + 1);
         var chosen = LeaderLocator.Choose(state, live);
         if (chosen >= 0 && chosen != own) throw NotHere(partition, chosen, office.LeaderEpoch);
-        if (IsWhole(lease, office))
+        var fitness = FitnessOf(lease, state);
+        if (fitness == ReplicaFitness.Fit)
         {
             if (chosen == own) return LeaderElection.Take(state, own, live);
             if (LeaderElection.Choose(state, new HashSet<int> { own }, new HashSet<int>(), uncleanAllowed) is { } unclean) return unclean;
         }
 
-        // As for those that are eligible beside this one, see GiveUpAsync.
         var eligible = state.Eligible.Count > 0 ? $", eligible the nodes {string.Join(", ", state.Eligible)}" : "";
-        if (state.Isr.Contains(own)) state = state with { Eligible = [] };
-        return LeaderElection.Choose(state, live, new HashSet<int> { own }, uncleanAllowed)
+        return ChooseAnother(state, uncleanAllowed, isLastResort: fitness == ReplicaFitness.Damaged)
             ?? throw new OrleansLogException(
                 ErrorCode.LeaderNotAvailable,
                 $"Nobody can lead {partition}: in sync are the nodes {string.Join(", ", state.Isr)}{eligible}, of which none runs with its log "
@@ -187,8 +183,47 @@ internal sealed partial class PartitionOpener(
     }
 
     // A replica that took part in no term though there were some has lost its disk; what it had, others may still have.
-    private static bool IsWhole(ReplicaLease lease, PartitionOffice office) =>
-        lease.Follower.MayLead(office.ToState()) && (lease.Log.FencedEpoch >= 0 || lease.Log.LogEndOffset > 0);
+    private static ReplicaFitness FitnessOf(ReplicaLease lease, PartitionState state) =>
+        lease.Log.FencedEpoch >= 0 || lease.Log.LogEndOffset > 0 ? lease.Follower.FitnessFor(state) : ReplicaFitness.Unfit;
+
+    /// <summary>
+    /// The state in which another replica leads, since this one cannot: the first that runs and is in sync. One that is merely eligible
+    /// only when this one is no more than that: beside an in-sync one that runs, whether it is whole is for itself to say, once this
+    /// node does not run. This one leads after all as <paramref name="isLastResort"/>. Null when nobody can.
+    /// </summary>
+    private PartitionState? ChooseAnother(PartitionState state, bool uncleanAllowed = false, bool isLastResort = false)
+    {
+        var self = new HashSet<int> { node.NodeId };
+        if (state.Isr.Contains(node.NodeId)) state = state with { Eligible = [] };
+        return LeaderElection.Choose(state, Live(), self, uncleanAllowed, isLastResort ? self : null);
+    }
+
+    /// <summary>
+    /// Opens the log. When the disk does not let it, and this node was the one to lead, that another is to lead is stored: whoever is
+    /// asked next would come here again.
+    /// </summary>
+    private async Task<ReplicaLease> AcquireAsync(
+        TopicPartition partition, TopicDescription topic, LogConfig config, Durable<PartitionOffice> office)
+    {
+        ReplicaLease? lease = null;
+        try
+        {
+            lease = await replicas.AcquireAsync(partition, topic.Id, config, office.Value.LeaderEpoch, CancellationToken.None);
+            return lease.Log.Offline is { } offline ? throw new OrleansLogException(offline.Error, offline.Message, offline) : lease;
+        }
+        catch (OrleansLogException e) when (e.Error == ErrorCode.KafkaStorageError)
+        {
+            if (lease is not null) await lease.DisposeAsync();
+            var after = await office.UpdateAsync(before =>
+                before.LeaderEpoch >= 0 && LeaderLocator.Choose(before.ToState(), Live()) == node.NodeId
+                && ChooseAnother(before.ToState()) is { } next
+                    ? before.With(next)
+                    : before);
+            if (after.LeaderEpoch < 0 || after.Leader == node.NodeId) throw;
+            LogCannotLead(partition, node.NodeId, after.Leader, e.Message);
+            throw NotHere(partition, after.Leader, after.LeaderEpoch);
+        }
+    }
 
     private OrleansLogException NotHere(TopicPartition partition, int leader, int epoch)
     {
@@ -233,6 +268,9 @@ internal sealed partial class PartitionOpener(
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "{Partition} begins without its replica on node {Node}: {Reason}")]
     private partial void LogNotPrepared(TopicPartition partition, int node, string reason);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "{Partition} is not led by node {Node}, but by node {Other}: {Reason}")]
+    private partial void LogCannotLead(TopicPartition partition, int node, int other, string reason);
 
     [LoggerMessage(Level = LogLevel.Information, Message = "{Partition} is led by node {Node} in epoch {Epoch}; in sync: {InSync}.")]
     private partial void LogInOffice(TopicPartition partition, int node, int epoch, string inSync);

@@ -1,4 +1,5 @@
 using Microsoft.Extensions.DependencyInjection;
+using Orleans.Core.Internal;
 using Orleans.Storage;
 using OrleansLog.Engine.Replication;
 using OrleansLog.Grains.Failover;
@@ -7,6 +8,7 @@ using OrleansLog.Grains.Partitions;
 using OrleansLog.Grains.Placement;
 using OrleansLog.Grains.Storage;
 using OrleansLog.Records;
+using OrleansLog.Tests.Faults;
 using OrleansLog.Tests.Grains;
 using Xunit;
 
@@ -141,6 +143,62 @@ public sealed class OfficeTests
         await cluster.ProduceAsync("t", 0, "b");
         await cluster.WhenInSyncAsync("t", 0);
         Assert.Equal(["0:a", "1:b"], await cluster.ReadAllAsync("t", 0));
+    }
+
+    [Fact]
+    public async Task A_damaged_replica_that_is_alone_in_sync_leads_again()
+    {
+        await using var cluster = await NodeCluster.StartAsync(2);
+        await cluster.CreateTopicAsync("t", replicas: 2, configs: new Dictionary<string, string> { ["min.insync.replicas"] = "1" });
+        await cluster.ProduceAsync("t", 0, "a");
+        var before = await cluster.WhenInSyncAsync("t", 0, 2);
+        await cluster.KillNodeAsync(before.Replicas[1]);
+        await cluster.ProduceAsync("t", 0, "b");
+        await cluster.WhenInSyncAsync("t", 0, 1);
+        // As a leader of the same partition would that has just gone: the log stays open, and what is known of it stays known.
+        var (topic, log) = (await cluster.Grains.GetTopic("t").Describe(), cluster.Replicas(before.Leader).Open.Single().Log);
+        await using var open = await cluster.Replicas(before.Leader).AcquireAsync(T0, topic.Id, log.Config, -1, CancellationToken.None);
+        SegmentDamage.FlipBit(log.Segments[0].LogPath, log.Segments[0].SizeInBytes - 1, 3);
+        var leader = cluster.Replicas(before.Leader).FindLeader(T0)!;
+        Assert.False(leader.Scrub());
+        Assert.True(log.DamagedFrom >= 0);
+        await cluster.Partition("t", 0).AsReference<IGrainManagementExtension>().DeactivateOnIdle();
+        await leader.Ended.WaitAsync(TimeSpan.FromSeconds(30));
+
+        Assert.Equal(2, (await cluster.ProduceAsync("t", 0, "c")).Offset);
+        Assert.Equal(before.Leader, (await cluster.Partition("t", 0).Describe()).Leader);
+    }
+
+    [Theory]
+    [InlineData(false)] // both replicas that run are in sync
+    [InlineData(true)] // they are eligible; the one in sync does not run
+    public async Task A_replica_whose_log_cannot_be_opened_is_passed_over(bool areEligible)
+    {
+        await using var cluster = await NodeCluster.StartAsync(3);
+        await cluster.CreateTopicAsync("t");
+        await cluster.ProduceAsync("t", 0, "a");
+        var before = await cluster.WhenInSyncAsync("t", 0);
+        var (broken, whole, absent) = (before.Replicas[0], before.Replicas[1], before.Replicas[2]);
+        await cluster.KillNodeAsync(broken);
+        await cluster.KillNodeAsync(whole);
+        await StoreAsync(cluster, absent, office => office with
+        {
+            Leader = areEligible ? absent : broken,
+            InSyncReplicas = areEligible ? [absent] : [broken, whole],
+            EligibleReplicas = areEligible ? [broken, whole] : [],
+            Version = office.Version + 1,
+            LeaderEpoch = office.LeaderEpoch + 10,
+        });
+        var segment = Directory.GetFiles(Path.Combine(cluster.DirectoryOf(broken), "t-0"), "*.log").Order(StringComparer.Ordinal).Last();
+        File.Delete(segment);
+        Directory.CreateDirectory(segment);
+        await cluster.StartNodeAsync(broken);
+        await cluster.KillNodeAsync(absent);
+        await cluster.StartNodeAsync(whole);
+
+        var after = await cluster.WaitForAsync("t", 0, it => it.Leader == whole);
+        Assert.Equal([whole], after.InSyncReplicas);
+        Assert.Equal(["0:a"], await cluster.ReadAllAsync("t", 0));
     }
 
     [Fact]

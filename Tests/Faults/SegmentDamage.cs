@@ -13,13 +13,15 @@ internal static class SegmentDamage
         return segments.Length > 2 ? segments[random.Next(1, segments.Length - 1)] : segments[^1];
     }
 
-    public static void FlipBit(string path, Random random)
+    public static void FlipBit(string path, Random random) => FlipBit(path, random.NextInt64(new FileInfo(path).Length), random.Next(8));
+
+    public static void FlipBit(string path, long position, int bit)
     {
-        using var file = File.Open(path, FileMode.Open);
-        file.Position = random.NextInt64(file.Length);
+        using var file = new FileStream(path, FileMode.Open, FileAccess.ReadWrite, FileShare.ReadWrite);
+        file.Position = position;
         var value = file.ReadByte();
         file.Position--;
-        file.WriteByte((byte)(value ^ (1 << random.Next(8))));
+        file.WriteByte((byte)(value ^ (1 << bit)));
     }
 
     /// <summary>Cuts it anywhere, or, one time in two, between two batches.</summary>
