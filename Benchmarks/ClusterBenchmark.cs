@@ -13,7 +13,6 @@ internal static class ClusterBenchmark
     private const int Silos = 3, Partitions = 6, Runs = 3;
     private static readonly bool[] s_relaxed = [true, false];
     private static readonly (int Size, int Count)[] s_loads = [(100, 3_000_000), (1024, 400_000)];
-    private const int LatencyRecordsPerSecond = 1000, LatencySeconds = 15, LatencyWarmUpSeconds = 5;
 
     public static Task ThroughputAsync(Report report, string directory, string? postgres) => RunAsync(
         report, "acks=all, idempotent, client batches of 256 KiB", directory, postgres, async (client, silos) =>
@@ -26,7 +25,7 @@ internal static class ClusterBenchmark
         });
 
     public static Task LatencyAsync(Report report, string directory, string? postgres) => RunAsync(
-        report, $"acknowledged latency, acks=all, idempotent, 100 B at {LatencyRecordsPerSecond}/s, linger 0, fsync", directory, postgres,
+        report, $"acknowledged latency, acks=all, idempotent, 100 B at {PacedLoad.PerSecond}/s, linger 0, fsync", directory, postgres,
         (client, silos) => LatencyAsync(report, client, silos, directory));
 
     private static async Task RunAsync(
@@ -90,7 +89,7 @@ internal static class ClusterBenchmark
         foreach (var replicas in new[] { 1, 3 })
         {
             var topic = await CreateAsync(client, $"latency-{replicas}", replicas, relaxed: false);
-            var pause = TimeSpan.FromSeconds(1.0 / LatencyRecordsPerSecond);
+            var pause = TimeSpan.FromSeconds(1.0 / PacedLoad.PerSecond);
             RawDisk.Settle();
             var raw = RawDisk.SyncedWriteSeconds(directory, new byte[170], 3000, pause, files: replicas);
             var (siloCpu, clientCpu, watch) = (silos.Sum(silo => silo.CpuSeconds), ClientCpuSeconds(), Stopwatch.StartNew());
@@ -112,17 +111,8 @@ internal static class ClusterBenchmark
         await using var producer = client.CreateProducer(new ProducerOptions<NoKey, ReadOnlyMemory<byte>>());
         var value = new byte[100];
         new Random(1).NextBytes(value);
-        var pending = new List<Task<double>>();
-        var clock = Stopwatch.StartNew();
-        for (var i = 0; i < LatencyRecordsPerSecond * (LatencySeconds + LatencyWarmUpSeconds); i++)
-        {
-            var due = TimeSpan.FromSeconds((double)i / LatencyRecordsPerSecond);
-            while (clock.Elapsed < due) await Task.Delay(1);
-            if (i == LatencyRecordsPerSecond * LatencyWarmUpSeconds) pending.Clear();
-            pending.Add(OneAsync(producer, new ProducerRecord<NoKey, ReadOnlyMemory<byte>>(topic, default, value) { Partition = i % Partitions }));
-        }
-
-        return [.. await Task.WhenAll(pending)];
+        return await PacedLoad.RunAsync(
+            i => OneAsync(producer, new ProducerRecord<NoKey, ReadOnlyMemory<byte>>(topic, default, value) { Partition = i % Partitions }));
     }
 
     private static async Task<double> OneAsync(

@@ -1,10 +1,11 @@
 using BenchmarkDotNet.Running;
 using OrleansLog.Benchmarks;
 
-// Usage: dotnet run -c Release --project Benchmarks -- [all | append | commit | joint | read | client | latency | idle | partitions | cluster | cluster-latency | reassign]...
+// Usage: dotnet run -c Release --project Benchmarks -- [all | append | commit | joint | read | client | latency | idle | partitions | cluster | cluster-latency | reassign | nats]...
 //        dotnet run -c Release --project Benchmarks -- micro [BenchmarkDotNet's own arguments]
 // Files go to a new folder below the current directory, or below that of --directory PATH, and are removed at the end.
 // cluster, cluster-latency and reassign need a database: --postgres 'Host=...;Username=...;Database=...'
+// nats is a peer under the loads of cluster and cluster-latency, and needs a nats-server on the PATH.
 
 if (args is ["micro", ..]) return BenchmarkSwitcher.FromAssembly(typeof(Report).Assembly).Run(args[1..]).Any() ? 0 : 1;
 
@@ -22,6 +23,7 @@ var runs = new (string Name, Func<Report, string, Task> RunAsync)[]
     ("partitions", FootprintBenchmark.PartitionsAsync),
     ("cluster", (report, directory) => ClusterBenchmark.ThroughputAsync(report, directory, postgres)),
     ("cluster-latency", (report, directory) => ClusterBenchmark.LatencyAsync(report, directory, postgres)),
+    ("nats", NatsBenchmark.RunAsync),
     ("reassign", (report, directory) => ReassignBenchmark.RunAsync(report, directory, postgres)),
 };
 var wanted = args.Where((text, i) => !text.StartsWith("--", StringComparison.Ordinal)
