@@ -1,8 +1,9 @@
 namespace OrleansLog.Engine.Replication;
 
 /// <summary>
-/// The high watermark and those who wait for it to rise. It only rises, while the leader leads. Waiters share one signal
-/// that exists only while somebody waits, so a partition nobody reads pays for none.
+/// The high watermark and those who wait for it to rise. It only rises, while the leader leads. Those who wait for any rise share one
+/// signal that exists only while somebody waits, so a partition nobody reads pays for none; who waits for a certain offset is woken
+/// when it is there, and not before.
 /// Thread-safe; no waiter's code runs under its lock.
 /// </summary>
 internal sealed class CommitPoint(long offset)
@@ -14,6 +15,10 @@ internal sealed class CommitPoint(long offset)
     private readonly Queue<(long EndOffset, long TotalBytes)> _uncommitted = new();
     private (long EndOffset, long TotalBytes) _newest = (offset, 0);
     private TaskCompletionSource? _signal;
+
+    // Those who wait for a certain offset, the lowest first.
+    private CommitWaiter? _first;
+    private CommitWaiter? _last;
     private Exception? _closed;
     private long _offset = offset;
     private long _committedBytes;
@@ -42,16 +47,16 @@ internal sealed class CommitPoint(long offset)
     /// <summary>Raises the high watermark and wakes those who wait; does nothing when it is there already, or closed.</summary>
     public void AdvanceTo(long offset)
     {
-        if (offset > Offset && TryRaise(offset, out var signal)) signal?.TrySetResult();
+        if (offset > Offset && TryRaise(offset, out var rise)) rise.Complete();
     }
 
     /// <summary>
-    /// Raises the high watermark; false when it is there already, or closed. The caller completes <paramref name="signal"/> once it
+    /// Raises the high watermark; false when it is there already, or closed. The caller completes <paramref name="rise"/> once it
     /// has left its own lock.
     /// </summary>
-    public bool TryRaise(long offset, out TaskCompletionSource? signal)
+    public bool TryRaise(long offset, out CommitRise rise)
     {
-        signal = null;
+        rise = default;
         lock (_gate)
         {
             if (offset <= _offset || _closed is not null) return false;
@@ -65,8 +70,55 @@ internal sealed class CommitPoint(long offset)
             if (_newest.EndOffset <= offset) committed = _newest.TotalBytes;
             Volatile.Write(ref _committedBytes, committed);
             Volatile.Write(ref _offset, offset);
-            (signal, _signal) = (_signal, null);
+            rise = TakeUpTo(offset);
             return true;
+        }
+    }
+
+    /// <summary>
+    /// Completes when the high watermark is at <paramref name="offset"/>, or with the next <see cref="Wake"/>, and fails when the leader is
+    /// closed: on another thread than that which raises it, unless <paramref name="goesOnAnywhere"/>, whereby who waits promises not
+    /// to hold that up. Who waits no longer says so (<see cref="Leave"/>).
+    /// </summary>
+    public Task WaitAsync(long offset, bool goesOnAnywhere)
+    {
+        lock (_gate)
+        {
+            if (_closed is not null) return Task.FromException(_closed);
+            if (_offset >= offset) return Task.CompletedTask;
+            var waiter = new CommitWaiter(offset, goesOnAnywhere);
+            if (_first is null || offset < _first.Offset)
+            {
+                (waiter.Next, _first) = (_first, waiter);
+                _last ??= waiter;
+            }
+            else
+            {
+                // Nearly always behind all others.
+                var before = offset >= _last!.Offset ? _last : _first;
+                while (before.Next is { } next && next.Offset <= offset) before = next;
+                (waiter.Next, before.Next) = (before.Next, waiter);
+                if (before == _last) _last = waiter;
+            }
+
+            return waiter.Task;
+        }
+    }
+
+    /// <summary>Forgets somebody who waits no longer.</summary>
+    public void Leave(Task wait)
+    {
+        lock (_gate)
+        {
+            CommitWaiter? before = null;
+            for (var waiter = _first; waiter is not null; (before, waiter) = (waiter, waiter.Next))
+            {
+                if (waiter.Task != wait) continue;
+                if (before is null) _first = waiter.Next;
+                else before.Next = waiter.Next;
+                if (waiter == _last) _last = before;
+                return;
+            }
         }
     }
 
@@ -83,27 +135,37 @@ internal sealed class CommitPoint(long offset)
         }
     }
 
-    /// <summary>Wakes those who wait for a rise, to look whether there will be one.</summary>
+    /// <summary>Wakes those who wait, to look whether there will be a rise.</summary>
     public void Wake()
     {
-        TaskCompletionSource? signal;
-        lock (_gate) (signal, _signal) = (_signal, null);
-        signal?.TrySetResult();
+        CommitRise all;
+        lock (_gate) all = TakeUpTo(long.MaxValue);
+        all.Complete();
     }
 
     /// <summary>Fails those who wait, and those who will.</summary>
     public void Close(Exception reason)
     {
-        TaskCompletionSource? signal;
+        CommitRise all;
         lock (_gate)
         {
             _closed ??= reason;
-            (signal, _signal) = (_signal, null);
+            all = TakeUpTo(long.MaxValue);
         }
 
-        if (signal is null) return;
-        signal.TrySetException(reason);
-        // Its waiters may all have left meanwhile; nobody is owed this exception then.
-        _ = signal.Task.Exception;
+        all.Fail(reason);
+    }
+
+    // Under the lock.
+    private CommitRise TakeUpTo(long offset)
+    {
+        var signal = _signal;
+        _signal = null;
+        if (_first is null || _first.Offset > offset) return new CommitRise(signal, null);
+        var (first, end) = (_first, _first);
+        while (end.Next is { } next && next.Offset <= offset) end = next;
+        (_first, end.Next) = (end.Next, null);
+        if (_first is null) _last = null;
+        return new CommitRise(signal, first);
     }
 }

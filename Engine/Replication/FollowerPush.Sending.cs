@@ -55,8 +55,7 @@ internal sealed partial class FollowerPush
                 }
                 else if (_mustTell)
                 {
-                    _mustTell = false;
-                    if (session.ToldHighWatermark < _leader.HighWatermark) Send(session, LogRead.Empty(session.NextOffset));
+                    Tell(session);
                 }
                 else
                 {
@@ -83,6 +82,7 @@ internal sealed partial class FollowerPush
                 Send(session, read);
             }
 
+            if (_mustTell && session.HasRoom(Options)) Tell(session);
             return true;
         }
         catch (Exception failure)
@@ -95,6 +95,12 @@ internal sealed partial class FollowerPush
         {
             _sending.Exit();
         }
+    }
+
+    private void Tell(PushSession session)
+    {
+        _mustTell = false;
+        if (session.ToldHighWatermark < _leader.HighWatermark) Send(session, LogRead.Empty(session.NextOffset));
     }
 
     private bool IsThrottled => _context is not { Throttle: null, ReassignmentThrottle: null } && !_leader.IsCounted(NodeId);
@@ -141,6 +147,7 @@ internal sealed partial class FollowerPush
         session.ToldHighWatermark = request.HighWatermark;
         session.NextOffset = read.NextOffset;
         session.Sent(read.Length);
+        Volatile.Write(ref _lastSent, _time.GetTimestamp());
         // Its end is heard of through the session.
         _ = SendAsync(session, request, read);
     }

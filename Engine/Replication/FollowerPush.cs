@@ -19,23 +19,24 @@ internal sealed partial class FollowerPush : IDisposable
     private readonly ILogger _logger;
     private readonly WakeSignal _work = new();
     private readonly WakeSignal _retry = new();
-    private readonly ITimer _highWatermarkTimer;
+    private readonly WatermarkTells _tells;
     private readonly CancellationTokenSource _stopping = new();
     private Task _loop = Task.CompletedTask;
     private PushSession? _session;
-    private int _isTellArmed;
+    private int _isToBeTold;
+    private long _lastSent;
     private volatile bool _mustTell;
 
     public FollowerPush(
-        PartitionLeader leader, FollowerProgress progress, ReplicationContext context, TimeProvider time, ILogger logger)
+        PartitionLeader leader, FollowerProgress progress, ReplicationContext context, WatermarkTells tells, TimeProvider time, ILogger logger)
     {
         _leader = leader;
         _progress = progress;
         _context = context;
+        _tells = tells;
         _link = context.Links(progress.NodeId);
         _time = time;
         _logger = logger;
-        _highWatermarkTimer = time.CreateTimer(_ => OnTellDue(), null, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
     }
 
     /// <summary>Node id of the follower.</summary>
@@ -55,15 +56,27 @@ internal sealed partial class FollowerPush : IDisposable
     /// <summary>The high watermark rose: the follower hears of it with the next records, or soon.</summary>
     public void NoteHighWatermark()
     {
-        if (Volatile.Read(ref _isTellArmed) == 0 && Interlocked.Exchange(ref _isTellArmed, 1) == 0)
-            _highWatermarkTimer.Change(Options.HighWatermarkDelay, Timeout.InfiniteTimeSpan);
+        if (Volatile.Read(ref _isToBeTold) == 0 && Interlocked.Exchange(ref _isToBeTold, 1) == 0) _tells.Add(this);
+    }
+
+    /// <summary>
+    /// Tells the follower of the high watermark unless it was sent something within the delay: then it hears of it with the next records, or
+    /// has to be looked at again. False for that.
+    /// </summary>
+    public bool TellWhenQuiet(TimeSpan delay)
+    {
+        if (!IsStopped && _time.GetElapsedTime(Volatile.Read(ref _lastSent)) < delay) return false;
+        // What rises from here on is another matter.
+        Volatile.Write(ref _isToBeTold, 0);
+        if (!IsStopped) TellNow();
+        return true;
     }
 
     /// <summary>The follower is to hear of the high watermark now.</summary>
     public void TellNow()
     {
         _mustTell = true;
-        _work.Set();
+        if (!TrySendHere()) _work.Set();
     }
 
     /// <summary>Ends the session, and the pause after it: another is opened at once.</summary>
@@ -85,7 +98,6 @@ internal sealed partial class FollowerPush : IDisposable
     public void Stop()
     {
         _stopping.Cancel();
-        _highWatermarkTimer.Dispose();
         _work.Set();
         _retry.Set();
     }
@@ -94,12 +106,6 @@ internal sealed partial class FollowerPush : IDisposable
     {
         Stop();
         _stopping.Dispose();
-    }
-
-    private void OnTellDue()
-    {
-        Volatile.Write(ref _isTellArmed, 0);
-        TellNow();
     }
 
     private async Task RunAsync()

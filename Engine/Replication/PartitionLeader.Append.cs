@@ -161,6 +161,7 @@ public sealed partial class PartitionLeader
     private async ValueTask CommitAsync(long nextOffset, TimeSpan timeout, bool goesOnAnywhere = false)
     {
         var deadline = CancellationToken.None;
+        var committed = Task.CompletedTask;
         try
         {
             if (_commit.Offset < nextOffset && _log.Config.FlushesEveryAppend)
@@ -173,9 +174,9 @@ public sealed partial class PartitionLeader
             while (_commit.Offset < nextOffset)
             {
                 if (!deadline.CanBeCanceled) deadline = _deadlines.After(timeout);
-                var advance = _commit.NextAdvance();
+                committed = _commit.WaitAsync(nextOffset, goesOnAnywhere);
                 if (IsHalted) break;
-                if (_commit.Offset < nextOffset) await advance.WaitAsync(deadline).ConfigureAwait(Continuations.StayOnContext);
+                await committed.WaitAsync(deadline).ConfigureAwait(Continuations.StayOnContext);
             }
         }
         catch (OrleansLogException) when (NoteOffline())
@@ -186,6 +187,10 @@ public sealed partial class PartitionLeader
         {
             // Committed before the end came is committed.
             if (_commit.Offset < nextOffset) throw NotCommitted(nextOffset, timeout);
+        }
+        finally
+        {
+            if (!committed.IsCompleted) _commit.Leave(committed);
         }
     }
 

@@ -9,6 +9,7 @@ public sealed partial class PartitionLeader
     private readonly Dictionary<int, FollowerProgress> _followers = [];
     private readonly TaskCompletionSource<LeaderEnd> _ended = Continuations.NewCompletion<LeaderEnd>();
     private readonly ReplicationContext? _replication;
+    private readonly WatermarkTells? _tells;
     private FollowerPush[] _pushes = [];
 
     // Those that the high watermark waits for. Under the state lock.
@@ -198,7 +199,7 @@ public sealed partial class PartitionLeader
         if (_replication is null) return ([], []);
         var ended = _pushes.Where(push => !nodes.Contains(push.NodeId)).ToList();
         var begun = nodes.Where(node => !Array.Exists(_pushes, push => push.NodeId == node))
-            .Select(node => new FollowerPush(this, _followers[node], _replication, _time, _logger)).ToList();
+            .Select(node => new FollowerPush(this, _followers[node], _replication, _tells!, _time, _logger)).ToList();
         Volatile.Write(ref _pushes, [.. _pushes.Except(ended), .. begun]);
         return (begun, ended);
     }
@@ -236,17 +237,17 @@ public sealed partial class PartitionLeader
         }
 
         if (_log.FencedEpoch > State.LeaderEpoch) EndFenced(_log.FencedEpoch, _nodeId);
-        TaskCompletionSource? signal;
+        CommitRise rise;
         lock (_stateGate)
         {
             if (IsHalted) return;
             // Under the lock as a whole: a replica that joins must hold what is committed from then on.
             foreach (var follower in _counted) held = Math.Min(held, follower.MatchOffset);
-            if (held <= _commit.Offset || !_commit.TryRaise(held, out signal)) return;
+            if (held <= _commit.Offset || !_commit.TryRaise(held, out rise)) return;
             if (_isReplicated) _log.NoteCommitted(held);
         }
 
-        signal?.TrySetResult();
+        rise.Complete();
         var mustHurry = Volatile.Read(ref _resigning);
         foreach (var push in Volatile.Read(ref _pushes))
         {

@@ -66,6 +66,7 @@ public sealed partial class PartitionLeader
 
         _state = state;
         _replication = replication;
+        if (replication is not null) _tells = replication.Tells ?? new WatermarkTells(time, replication.Options.HighWatermarkDelay);
         var pushes = TrackFollowers(state);
         TermStartOffset = log.LogEndOffset;
         if (_isReplicated)
@@ -141,6 +142,7 @@ public sealed partial class PartitionLeader
         }
 
         foreach (var push in Volatile.Read(ref _pushes)) push.Stop();
+        if (_replication is { Tells: null }) _tells!.Dispose();
         WakeIsrWaiters();
         _followerMoved.Set();
         _ended.TrySetResult(new LeaderEnd(reason, knownEpoch, message));

@@ -26,4 +26,7 @@ public sealed record ReplicationContext
     /// that make up for a failure. Null for no limit. Shared by all leaders of a node.
     /// </summary>
     public CatchUpThrottle? ReassignmentThrottle { get; init; }
+
+    /// <summary>Has followers told of the high watermark; shared by all leaders of a node. Null for one of the leader's own.</summary>
+    public WatermarkTells? Tells { get; init; }
 }

@@ -103,6 +103,7 @@ internal sealed partial class PartitionOpener(
             Options = replication.Options,
             Throttle = replication.Throttle,
             ReassignmentThrottle = replication.ReassignmentThrottle,
+            Tells = replication.Tells,
         };
 
         var leader = new PartitionLeader(log, state, own, time, bounds, logger, context);

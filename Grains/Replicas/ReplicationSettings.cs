@@ -4,7 +4,7 @@ using OrleansLog.Engine.Replication;
 namespace OrleansLog.Grains.Replicas;
 
 /// <summary>What all leaders of this node have in common towards their followers. Thread-safe.</summary>
-internal sealed class ReplicationSettings(IOptions<OrleansLogOptions> options, TimeProvider time)
+internal sealed class ReplicationSettings(IOptions<OrleansLogOptions> options, TimeProvider time) : IDisposable
 {
     /// <summary>The bounds.</summary>
     public ReplicationOptions Options { get; } = ReplicationOptions.Default with
@@ -17,6 +17,12 @@ internal sealed class ReplicationSettings(IOptions<OrleansLogOptions> options, T
 
     /// <summary>Slows down what replicas are sent that a reassignment adds; null for no limit.</summary>
     public CatchUpThrottle? ReassignmentThrottle { get; } = NewThrottle(options.Value.MaxReassignmentBytesPerSecond, time);
+
+    /// <summary>Has followers told of high watermarks.</summary>
+    public WatermarkTells Tells { get; } = new(time, ReplicationOptions.Default.HighWatermarkDelay);
+
+    /// <inheritdoc/>
+    public void Dispose() => Tells.Dispose();
 
     private static CatchUpThrottle? NewThrottle(long bytesPerSecond, TimeProvider time) =>
         bytesPerSecond > 0 ? new CatchUpThrottle(bytesPerSecond, time) : null;

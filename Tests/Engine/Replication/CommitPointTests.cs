@@ -28,6 +28,64 @@ public sealed class CommitPointTests
     }
 
     [Fact]
+    public void Who_waits_for_an_offset_is_woken_when_it_is_there_and_not_before()
+    {
+        var commit = new CommitPoint(0);
+        var waits = new long[] { 5, 3, 9, 3, 7 }.Select(offset => (Offset: offset, Task: commit.WaitAsync(offset, goesOnAnywhere: offset > 4))).ToArray();
+        Assert.True(commit.WaitAsync(0, goesOnAnywhere: false).IsCompleted);
+        foreach (var raised in (long[])[2, 4, 7, 9])
+        {
+            commit.AdvanceTo(raised);
+            Assert.All(waits, wait => Assert.Equal(wait.Offset <= raised, wait.Task.IsCompletedSuccessfully));
+        }
+    }
+
+    [Fact]
+    public async Task Some_of_those_that_may_go_on_anywhere_go_on_where_the_high_watermark_is_raised_and_others_do_not()
+    {
+        var commit = new CommitPoint(0);
+        var here = Environment.CurrentManagedThreadId;
+        var threads = Enumerable.Range(1, 12).Select(i => commit.WaitAsync(i, goesOnAnywhere: i % 2 == 0).ContinueWith(
+            _ => Environment.CurrentManagedThreadId, CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default)).ToArray();
+        // On a thread of its own: none of the pool's is this one.
+        var raiser = new Thread(() =>
+        {
+            here = Environment.CurrentManagedThreadId;
+            commit.AdvanceTo(12);
+        });
+        raiser.Start();
+        raiser.Join();
+        var ran = await Task.WhenAll(threads);
+        Assert.Equal([2, 4, 6, 8], Enumerable.Range(1, 12).Where(i => ran[i - 1] == here));
+    }
+
+    [Fact]
+    public void Who_waits_no_longer_is_forgotten()
+    {
+        var commit = new CommitPoint(0);
+        var waits = Enumerable.Range(1, 5).Select(i => commit.WaitAsync(i, goesOnAnywhere: true)).ToArray();
+        foreach (var i in (int[])[4, 0, 2]) commit.Leave(waits[i]);
+        var late = commit.WaitAsync(6, goesOnAnywhere: true);
+        commit.AdvanceTo(6);
+        Assert.True(late.IsCompleted);
+        Assert.Equal([1, 3], Enumerable.Range(0, 5).Where(i => waits[i].IsCompleted));
+    }
+
+    [Fact]
+    public async Task Those_who_wait_for_an_offset_are_woken_to_look_and_fail_when_it_is_closed()
+    {
+        var commit = new CommitPoint(0);
+        var (here, elsewhere) = (commit.WaitAsync(3, goesOnAnywhere: true), commit.WaitAsync(4, goesOnAnywhere: false));
+        commit.Wake();
+        await Task.WhenAll(here, elsewhere);
+        (here, elsewhere) = (commit.WaitAsync(3, goesOnAnywhere: true), commit.WaitAsync(4, goesOnAnywhere: false));
+        var reason = new InvalidOperationException("over");
+        commit.Close(reason);
+        foreach (var wait in (Task[])[here, elsewhere, commit.WaitAsync(3, goesOnAnywhere: true)])
+            Assert.Same(reason, await Assert.ThrowsAsync<InvalidOperationException>(() => wait));
+    }
+
+    [Fact]
     public void Bytes_count_once_they_are_committed()
     {
         var commit = new CommitPoint(0);

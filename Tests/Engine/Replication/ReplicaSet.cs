@@ -45,6 +45,9 @@ internal sealed class ReplicaSet : IPartitionStateStore, IDisposable
     /// <summary>The limit of what replicas are sent that are being added.</summary>
     public long? MoveBytesPerSecond { get; init; }
 
+    /// <summary>The leader's clock.</summary>
+    public TimeProvider Time { get; init; } = TimeProvider.System;
+
     /// <summary>What the store answers with instead of storing.</summary>
     public Func<Exception>? StoreFailure { get; set; }
 
@@ -57,7 +60,7 @@ internal sealed class ReplicaSet : IPartitionStateStore, IDisposable
         node.Follower.PrepareToLead(State);
         State = State with { LeaderEpoch = State.LeaderEpoch + 1, Version = State.Version + 1, Leader = id, Isr = isr ?? State.Isr };
         node.Follower.Fence(State.LeaderEpoch);
-        return _leader = new PartitionLeader(node.Test.Log, State, id, TimeProvider.System, replication: new ReplicationContext
+        return _leader = new PartitionLeader(node.Test.Log, State, id, Time, replication: new ReplicationContext
         {
             Links = to => this[to], Store = this, KnownHighWatermark = node.Follower.HighWatermark, Options = s_options with { LagTimeMax = LagTimeMax },
             ReassignmentThrottle = MoveBytesPerSecond is { } limit ? new CatchUpThrottle(limit, TimeProvider.System) : null,

@@ -23,6 +23,32 @@ public sealed class ReplicationTests : IDisposable
     }
 
     [Fact]
+    public async Task A_follower_that_is_sent_records_hears_of_the_high_watermark_with_those_and_otherwise_after_a_while()
+    {
+        var time = new FakeClock();
+        using var set = new ReplicaSet(nodes: 2) { Time = time };
+        var leader = set.Lead(1, [1]);
+        await set.UntilInSync(1, 2);
+        // What the beginning had to be told of.
+        time.Advance(TimeSpan.FromMilliseconds(5));
+        await set.Until(() => set[2].Follower.HighWatermark == 0);
+        for (var i = 0; i < 10; i++)
+        {
+            await ReplicaSet.Append(leader, $"{i}");
+            Assert.Equal(i, set[2].Follower.HighWatermark);
+            time.Advance(TimeSpan.FromMilliseconds(0.7));
+        }
+
+        lock (set[2].Requests) Assert.DoesNotContain(set[2].Requests, request => request.Records.IsEmpty && request.HighWatermark > 0);
+        await set.Until(() =>
+        {
+            time.Advance(TimeSpan.FromMilliseconds(1));
+            return set[2].Follower.HighWatermark == 10;
+        });
+        lock (set[2].Requests) Assert.Single(set[2].Requests, request => request.Records.IsEmpty && request.HighWatermark > 0);
+    }
+
+    [Fact]
     public async Task A_follower_that_is_down_leaves_and_below_the_minimum_nothing_is_accepted()
     {
         var leader = await LeadInSync();
