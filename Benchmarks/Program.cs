@@ -5,6 +5,7 @@ using OrleansLog.Benchmarks;
 //        dotnet run -c Release --project Benchmarks -- micro [BenchmarkDotNet's own arguments]
 // Files go to a new folder below the current directory, or below that of --directory PATH, and are removed at the end.
 // cluster, cluster-latency and reassign need a database: --postgres 'Host=...;Username=...;Database=...'
+// --used-memory fills the page cache before each, as it is on a machine that has run for a while.
 // nats is a peer under the loads of cluster and cluster-latency, and needs a nats-server on the PATH.
 
 if (args is ["micro", ..]) return BenchmarkSwitcher.FromAssembly(typeof(Report).Assembly).Run(args[1..]).Any() ? 0 : 1;
@@ -27,7 +28,7 @@ var runs = new (string Name, Func<Report, string, Task> RunAsync)[]
     ("reassign", (report, directory) => ReassignBenchmark.RunAsync(report, directory, postgres)),
 };
 var wanted = args.Where((text, i) => !text.StartsWith("--", StringComparison.Ordinal)
-    && (i == 0 || !args[i - 1].StartsWith("--", StringComparison.Ordinal))).ToArray();
+    && (i == 0 || args[i - 1] is not ("--postgres" or "--directory"))).ToArray();
 if (wanted.FirstOrDefault(name => name != "all" && runs.All(run => run.Name != name)) is { } unknown)
 {
     Console.Error.WriteLine($"There is no benchmark '{unknown}'; there are all, {string.Join(", ", runs.Select(run => run.Name))} and micro.");
@@ -40,6 +41,7 @@ foreach (var (name, runAsync) in runs)
     if (wanted.Length > 0 && !wanted.Contains("all") && !wanted.Contains(name)) continue;
     var directory = Path.Combine(parent, $"benchmark-{name}-{Environment.ProcessId}");
     Directory.CreateDirectory(directory);
+    using var used = args.Contains("--used-memory") ? UsedMemory.Fill(parent) : null;
     try
     {
         await runAsync(report, directory);
