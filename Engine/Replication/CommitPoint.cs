@@ -78,47 +78,40 @@ internal sealed class CommitPoint(long offset)
     /// <summary>
     /// Completes when the high watermark is at <paramref name="offset"/>, or with the next <see cref="Wake"/>, and fails when the leader is
     /// closed: on another thread than that which raises it, unless <paramref name="goesOnAnywhere"/>, whereby who waits promises not
-    /// to hold that up. Who waits no longer says so (<see cref="Leave"/>).
+    /// to hold that up. Who waits no longer says so (<see cref="Leave"/>); <paramref name="waiter"/> is null when there is no need to.
     /// </summary>
-    public Task WaitAsync(long offset, bool goesOnAnywhere)
+    public Task WaitAsync(long offset, bool goesOnAnywhere, out CommitWaiter? waiter)
     {
+        waiter = null;
         lock (_gate)
         {
             if (_closed is not null) return Task.FromException(_closed);
             if (_offset >= offset) return Task.CompletedTask;
-            var waiter = new CommitWaiter(offset, goesOnAnywhere);
-            if (_first is null || offset < _first.Offset)
-            {
-                (waiter.Next, _first) = (_first, waiter);
-                _last ??= waiter;
-            }
-            else
-            {
-                // Nearly always behind all others.
-                var before = offset >= _last!.Offset ? _last : _first;
-                while (before.Next is { } next && next.Offset <= offset) before = next;
-                (waiter.Next, before.Next) = (before.Next, waiter);
-                if (before == _last) _last = waiter;
-            }
-
+            waiter = new CommitWaiter(offset, goesOnAnywhere) { IsListed = true };
+            // Nearly always behind all others.
+            var before = _last;
+            while (before is not null && before.Offset > offset) before = before.Previous;
+            var after = before is null ? _first : before.Next;
+            (waiter.Previous, waiter.Next) = (before, after);
+            if (before is null) _first = waiter;
+            else before.Next = waiter;
+            if (after is null) _last = waiter;
+            else after.Previous = waiter;
             return waiter.Task;
         }
     }
 
-    /// <summary>Forgets somebody who waits no longer.</summary>
-    public void Leave(Task wait)
+    /// <summary>Forgets somebody who waits no longer; whoever has been woken is forgotten already.</summary>
+    public void Leave(CommitWaiter waiter)
     {
         lock (_gate)
         {
-            CommitWaiter? before = null;
-            for (var waiter = _first; waiter is not null; (before, waiter) = (waiter, waiter.Next))
-            {
-                if (waiter.Task != wait) continue;
-                if (before is null) _first = waiter.Next;
-                else before.Next = waiter.Next;
-                if (waiter == _last) _last = before;
-                return;
-            }
+            if (!waiter.IsListed) return;
+            waiter.IsListed = false;
+            if (waiter.Previous is { } before) before.Next = waiter.Next;
+            else _first = waiter.Next;
+            if (waiter.Next is { } after) after.Previous = waiter.Previous;
+            else _last = waiter.Previous;
         }
     }
 
@@ -162,10 +155,18 @@ internal sealed class CommitPoint(long offset)
         var signal = _signal;
         _signal = null;
         if (_first is null || _first.Offset > offset) return new CommitRise(signal, null);
-        var (first, end) = (_first, _first);
-        while (end.Next is { } next && next.Offset <= offset) end = next;
-        (_first, end.Next) = (end.Next, null);
+        var first = _first;
+        CommitWaiter? end = null;
+        for (var waiter = _first; waiter is not null && waiter.Offset <= offset; waiter = waiter.Next)
+        {
+            waiter.IsListed = false;
+            end = waiter;
+        }
+
+        _first = end!.Next;
+        end.Next = null;
         if (_first is null) _last = null;
+        else _first.Previous = null;
         return new CommitRise(signal, first);
     }
 }

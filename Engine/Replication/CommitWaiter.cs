@@ -18,6 +18,12 @@ internal sealed class CommitWaiter(long offset, bool goesOnAnywhere)
     /// <summary>The one after it in the list that it is in.</summary>
     public CommitWaiter? Next { get; set; }
 
+    /// <summary>The one before it.</summary>
+    public CommitWaiter? Previous { get; set; }
+
+    /// <summary>Whether it is in a list.</summary>
+    public bool IsListed { get; set; }
+
     /// <summary>Completes it; who waits goes on here if it may, and <paramref name="mayGoOnHere"/>.</summary>
     public void Complete(bool mayGoOnHere)
     {

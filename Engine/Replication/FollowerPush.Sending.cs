@@ -53,7 +53,7 @@ internal sealed partial class FollowerPush
                     if (IsThrottled) return read;
                     Send(session, read);
                 }
-                else if (_mustTell)
+                else if (MustTell)
                 {
                     Tell(session);
                 }
@@ -82,7 +82,7 @@ internal sealed partial class FollowerPush
                 Send(session, read);
             }
 
-            if (_mustTell && session.HasRoom(Options)) Tell(session);
+            if (MustTell && session.HasRoom(Options)) Tell(session);
             return true;
         }
         catch (Exception failure)
@@ -97,9 +97,12 @@ internal sealed partial class FollowerPush
         }
     }
 
+    private bool MustTell => Volatile.Read(ref _mustTell) != 0;
+
     private void Tell(PushSession session)
     {
-        _mustTell = false;
+        // Before the high watermark is read: what rises after that is told anew.
+        Interlocked.Exchange(ref _mustTell, 0);
         if (session.ToldHighWatermark < _leader.HighWatermark) Send(session, LogRead.Empty(session.NextOffset));
     }
 
@@ -160,7 +163,9 @@ internal sealed partial class FollowerPush
         {
             var deadline = _leader.Deadlines.After(Options.CallTimeout);
             call = _link.ReplicateAsync(request, deadline);
-            var response = await call.WaitAsync(deadline).ConfigureAwait(Continuations.StayOnContext);
+            // Not here when it is answered already: whoever sends holds a lock.
+            var response = await call.WaitAsync(deadline).ConfigureAwait(Continuations.StayOnContext
+                ? ConfigureAwaitOptions.ContinueOnCapturedContext : ConfigureAwaitOptions.ForceYielding);
             if (!Accepts(session, response.Result, response.LeaderEpoch)) throw Refused(response.Result, response.Reason);
             // What an answer says of a session that is over may no longer be so.
             if (session.Failure is null) OnAnswer(session, request, response);
@@ -177,7 +182,7 @@ internal sealed partial class FollowerPush
             else Forget(call);
             session.Answered(read.Length);
             // While all is sent, nobody has to look.
-            if (session.Failure is not null || _mustTell || session.NextOffset < Log.LogEndOffset) _work.Set();
+            if (session.Failure is not null || MustTell || session.NextOffset < Log.LogEndOffset) _work.Set();
         }
     }
 

@@ -25,7 +25,7 @@ internal sealed partial class FollowerPush : IDisposable
     private PushSession? _session;
     private int _isToBeTold;
     private long _lastSent;
-    private volatile bool _mustTell;
+    private int _mustTell;
 
     public FollowerPush(
         PartitionLeader leader, FollowerProgress progress, ReplicationContext context, WatermarkTells tells, TimeProvider time, ILogger logger)
@@ -75,7 +75,7 @@ internal sealed partial class FollowerPush : IDisposable
     /// <summary>The follower is to hear of the high watermark now.</summary>
     public void TellNow()
     {
-        _mustTell = true;
+        Interlocked.Exchange(ref _mustTell, 1);
         if (!TrySendHere()) _work.Set();
     }
 

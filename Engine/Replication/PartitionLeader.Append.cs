@@ -161,7 +161,7 @@ public sealed partial class PartitionLeader
     private async ValueTask CommitAsync(long nextOffset, TimeSpan timeout, bool goesOnAnywhere = false)
     {
         var deadline = CancellationToken.None;
-        var committed = Task.CompletedTask;
+        CommitWaiter? waiter = null;
         try
         {
             if (_commit.Offset < nextOffset && _log.Config.FlushesEveryAppend)
@@ -174,7 +174,7 @@ public sealed partial class PartitionLeader
             while (_commit.Offset < nextOffset)
             {
                 if (!deadline.CanBeCanceled) deadline = _deadlines.After(timeout);
-                committed = _commit.WaitAsync(nextOffset, goesOnAnywhere);
+                var committed = _commit.WaitAsync(nextOffset, goesOnAnywhere, out waiter);
                 if (IsHalted) break;
                 await committed.WaitAsync(deadline).ConfigureAwait(Continuations.StayOnContext);
             }
@@ -190,7 +190,7 @@ public sealed partial class PartitionLeader
         }
         finally
         {
-            if (!committed.IsCompleted) _commit.Leave(committed);
+            if (waiter is not null) _commit.Leave(waiter);
         }
     }
 

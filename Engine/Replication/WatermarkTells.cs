@@ -9,8 +9,7 @@ namespace OrleansLog.Engine.Replication;
 public sealed class WatermarkTells(TimeProvider time, TimeSpan delay) : IDisposable
 {
     private readonly Lock _gate = new();
-    private List<FollowerPush> _waiting = [];
-    private List<FollowerPush> _looked = [];
+    private readonly List<FollowerPush> _waiting = [];
     private ITimer? _timer;
     private bool _isArmed;
     private bool _isDisposed;
@@ -36,26 +35,35 @@ public sealed class WatermarkTells(TimeProvider time, TimeSpan delay) : IDisposa
         }
     }
 
-    // One at a time: the timer is armed when it is done.
     private void Look()
     {
-        lock (_gate) (_waiting, _looked) = (_looked, _waiting);
-        _looked.RemoveAll(push => push.TellWhenQuiet(delay));
+        FollowerPush[] due;
+        lock (_gate)
+        {
+            due = [.. _waiting];
+            _waiting.Clear();
+        }
+
+        var early = Array.FindAll(due, push => !push.TellWhenQuiet(delay));
         lock (_gate)
         {
             _isArmed = false;
             if (_isDisposed) return;
-            _waiting.AddRange(_looked);
+            _waiting.AddRange(early);
             if (_waiting.Count > 0) Arm();
         }
-
-        _looked.Clear();
     }
 
     private void Arm()
     {
         _isArmed = true;
-        _timer ??= time.CreateTimer(_ => Look(), null, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
+        if (_timer is null)
+        {
+            // What the first of those who come carries along is not everybody's.
+            using (ExecutionContext.IsFlowSuppressed() ? default(AsyncFlowControl?) : ExecutionContext.SuppressFlow())
+                _timer = time.CreateTimer(_ => Look(), null, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
+        }
+
         _timer.Change(delay, Timeout.InfiniteTimeSpan);
     }
 }

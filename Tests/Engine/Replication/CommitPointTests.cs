@@ -31,8 +31,8 @@ public sealed class CommitPointTests
     public void Who_waits_for_an_offset_is_woken_when_it_is_there_and_not_before()
     {
         var commit = new CommitPoint(0);
-        var waits = new long[] { 5, 3, 9, 3, 7 }.Select(offset => (Offset: offset, Task: commit.WaitAsync(offset, goesOnAnywhere: offset > 4))).ToArray();
-        Assert.True(commit.WaitAsync(0, goesOnAnywhere: false).IsCompleted);
+        var waits = new long[] { 5, 3, 9, 3, 7 }.Select(offset => (Offset: offset, Task: commit.WaitAsync(offset, goesOnAnywhere: offset > 4, out _))).ToArray();
+        Assert.True(commit.WaitAsync(0, goesOnAnywhere: false, out _).IsCompleted);
         foreach (var raised in (long[])[2, 4, 7, 9])
         {
             commit.AdvanceTo(raised);
@@ -45,7 +45,7 @@ public sealed class CommitPointTests
     {
         var commit = new CommitPoint(0);
         var here = Environment.CurrentManagedThreadId;
-        var threads = Enumerable.Range(1, 12).Select(i => commit.WaitAsync(i, goesOnAnywhere: i % 2 == 0).ContinueWith(
+        var threads = Enumerable.Range(1, 12).Select(i => commit.WaitAsync(i, goesOnAnywhere: i % 2 == 0, out _).ContinueWith(
             _ => Environment.CurrentManagedThreadId, CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default)).ToArray();
         // On a thread of its own: none of the pool's is this one.
         var raiser = new Thread(() =>
@@ -63,25 +63,32 @@ public sealed class CommitPointTests
     public void Who_waits_no_longer_is_forgotten()
     {
         var commit = new CommitPoint(0);
-        var waits = Enumerable.Range(1, 5).Select(i => commit.WaitAsync(i, goesOnAnywhere: true)).ToArray();
-        foreach (var i in (int[])[4, 0, 2]) commit.Leave(waits[i]);
-        var late = commit.WaitAsync(6, goesOnAnywhere: true);
+        var waiters = Enumerable.Range(1, 5).Select(i =>
+        {
+            commit.WaitAsync(i, goesOnAnywhere: true, out var waiter);
+            return waiter!;
+        }).ToArray();
+        foreach (var i in (int[])[4, 0, 2, 0]) commit.Leave(waiters[i]);
+        var late = commit.WaitAsync(6, goesOnAnywhere: true, out _);
+        commit.AdvanceTo(2);
+        commit.Leave(waiters[1]);
+        Assert.False(late.IsCompleted);
         commit.AdvanceTo(6);
         Assert.True(late.IsCompleted);
-        Assert.Equal([1, 3], Enumerable.Range(0, 5).Where(i => waits[i].IsCompleted));
+        Assert.Equal([1, 3], Enumerable.Range(0, 5).Where(i => waiters[i].Task.IsCompleted));
     }
 
     [Fact]
     public async Task Those_who_wait_for_an_offset_are_woken_to_look_and_fail_when_it_is_closed()
     {
         var commit = new CommitPoint(0);
-        var (here, elsewhere) = (commit.WaitAsync(3, goesOnAnywhere: true), commit.WaitAsync(4, goesOnAnywhere: false));
+        var (here, elsewhere) = (commit.WaitAsync(3, goesOnAnywhere: true, out _), commit.WaitAsync(4, goesOnAnywhere: false, out _));
         commit.Wake();
         await Task.WhenAll(here, elsewhere);
-        (here, elsewhere) = (commit.WaitAsync(3, goesOnAnywhere: true), commit.WaitAsync(4, goesOnAnywhere: false));
+        (here, elsewhere) = (commit.WaitAsync(3, goesOnAnywhere: true, out _), commit.WaitAsync(4, goesOnAnywhere: false, out _));
         var reason = new InvalidOperationException("over");
         commit.Close(reason);
-        foreach (var wait in (Task[])[here, elsewhere, commit.WaitAsync(3, goesOnAnywhere: true)])
+        foreach (var wait in (Task[])[here, elsewhere, commit.WaitAsync(3, goesOnAnywhere: true, out _)])
             Assert.Same(reason, await Assert.ThrowsAsync<InvalidOperationException>(() => wait));
     }
 
