@@ -48,7 +48,7 @@ public sealed partial class PartitionLog
     /// null for the end of the log.</param>
     /// <exception cref="OrleansLogException"><see cref="ErrorCode.KafkaStorageError"/>.</exception>
     public TimestampOffset? LookupByTimestamp(long timestampMs, Func<long>? upToOffset = null) =>
-        OverSegments(upToOffset, (segments, bound) => Find(segments, timestampMs, bound));
+        OverSegments(upToOffset, (segments, bound) => Find(segments, timestampMs, LogStartOffset, bound));
 
     /// <summary>
     /// The record with the greatest timestamp (the first of those that have it) below the bound, which is that of
@@ -57,24 +57,34 @@ public sealed partial class PartitionLog
     /// <exception cref="OrleansLogException"><see cref="ErrorCode.KafkaStorageError"/>.</exception>
     public TimestampOffset? MaxTimestamp(Func<long>? upToOffset = null) => OverSegments(upToOffset, (segments, bound) =>
     {
-        var largest = TimestampOffset.None;
-        foreach (var segment in segments)
-        {
-            if (segment.BaseOffset >= bound) break;
-            var candidate = Leased(segment, leased => SegmentTimes.LargestWithin(leased, LogStartOffset, bound));
-            if (candidate.TimestampMs > largest.TimestampMs) largest = candidate;
-        }
+        var start = LogStartOffset;
+        return FindLargest(mayBelieve: true, out var isNothing) ?? (isNothing ? null : FindLargest(mayBelieve: false, out _));
 
-        return largest.TimestampMs < 0 ? null : Find(segments, largest.TimestampMs, bound);
+        // What was noted may be the timestamp of a batch that is damaged by now: then the batches are read.
+        TimestampOffset? FindLargest(bool mayBelieve, out bool isNothing)
+        {
+            var largest = TimestampOffset.None;
+            foreach (var segment in segments)
+            {
+                if (segment.BaseOffset >= bound) break;
+                var candidate = Leased(segment, leased => mayBelieve
+                    ? SegmentTimes.LargestWithin(leased, start, bound)
+                    : SegmentTimes.ScanLargest(leased, start, bound));
+                if (candidate.TimestampMs > largest.TimestampMs) largest = candidate;
+            }
+
+            isNothing = largest.TimestampMs < 0;
+            return isNothing ? null : Find(segments, largest.TimestampMs, start, bound);
+        }
     });
 
-    private TimestampOffset? Find(LogSegment[] segments, long timestampMs, long bound)
+    private TimestampOffset? Find(LogSegment[] segments, long timestampMs, long start, long bound)
     {
         foreach (var segment in segments)
         {
             if (segment.BaseOffset >= bound) break;
             var found = Leased(segment, leased => leased.LargestTimestamp().TimestampMs < timestampMs
-                ? null : SegmentTimes.Find(leased, timestampMs, LogStartOffset, bound));
+                ? null : SegmentTimes.Find(leased, timestampMs, start, bound));
             if (found is not null) return found;
         }
 

@@ -38,7 +38,7 @@ internal static class SegmentTimes
             {
                 var within = TimeIndex.CountUpTo(entries, upToOffset - 1 - segment.BaseOffset);
                 if (within == 0) break;
-                var location = SegmentSearch.Locate(segment, segment.BaseOffset + entries[within - 1].RelativeOffset);
+                var location = SegmentSearch.Locate(segment, segment.BaseOffset + entries[within - 1].RelativeOffset, verify: true);
                 if (IsOf(location, segment, entries[within - 1]))
                 {
                     if (location.Header.BaseOffset < fromOffset) break;
@@ -122,7 +122,8 @@ internal static class SegmentTimes
         return null;
     }
 
-    private static TimestampOffset ScanLargest(
+    /// <summary>As <see cref="LargestWithin"/>, of the batches that can be read from <paramref name="position"/> on.</summary>
+    public static TimestampOffset ScanLargest(
         LogSegment segment, long fromOffset = 0, long upToOffset = long.MaxValue, long position = 0)
     {
         var largest = TimestampOffset.None;

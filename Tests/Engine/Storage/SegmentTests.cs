@@ -212,6 +212,18 @@ public sealed class SegmentTests
         }
     }
 
+    [Theory]
+    [InlineData(5)]
+    [InlineData(200)] // the youngest of all is not committed
+    public async Task The_youngest_record_that_can_be_read_is_found_though_one_that_is_younger_is_damaged(long last)
+    {
+        await using var harness = await LogHarness.StartAsync();
+        foreach (var time in (long[])[99, 100, 10, last]) harness.Append(1, value: new string('v', 5000), timestampMs: time);
+        var segment = harness.Log.Segments[0];
+        harness.Disk.FlipBit(segment.LogPath, segment.SizeInBytes / 4 * 2 - 100, 3);
+        Assert.Equal(new TimestampOffset(99, 0), harness.Log.MaxTimestamp(() => 3));
+    }
+
     [Fact]
     public async Task The_youngest_committed_record_is_found_without_reading_the_segment()
     {
