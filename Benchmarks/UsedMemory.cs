@@ -1,4 +1,5 @@
 using System.Globalization;
+using Microsoft.Win32.SafeHandles;
 
 namespace OrleansLog.Benchmarks;
 
@@ -9,16 +10,17 @@ namespace OrleansLog.Benchmarks;
 internal sealed class UsedMemory : IDisposable
 {
     private const long LeftFree = 1L << 30;
-    private readonly string _path;
+    private readonly SafeFileHandle _file;
 
-    private UsedMemory(string path) => _path = path;
+    private UsedMemory(SafeFileHandle file) => _file = file;
 
     /// <summary>Reads a file without content as large as the memory; the file takes no room on the disk.</summary>
     public static UsedMemory Fill(string directory)
     {
-        var used = new UsedMemory(Path.Combine(directory, $"used-memory-{Environment.ProcessId}"));
+        var file = File.OpenHandle(
+            Path.Combine(directory, $"used-memory-{Environment.ProcessId}"), FileMode.Create, FileAccess.ReadWrite, options: FileOptions.DeleteOnClose);
+        var used = new UsedMemory(file);
         var bytes = Math.Max(0, AvailableBytes() - LeftFree);
-        using var file = File.OpenHandle(used._path, FileMode.Create, FileAccess.ReadWrite);
         RandomAccess.SetLength(file, bytes);
         var buffer = new byte[1 << 20];
         for (long at = 0; at < bytes; at += buffer.Length) RandomAccess.Read(file, buffer, at);
@@ -26,7 +28,7 @@ internal sealed class UsedMemory : IDisposable
     }
 
     /// <summary>What the file held may be used by others now.</summary>
-    public void Dispose() => File.Delete(_path);
+    public void Dispose() => _file.Dispose();
 
     private static long AvailableBytes() => OperatingSystem.IsLinux()
         ? File.ReadLines("/proc/meminfo").Where(line => line.StartsWith("MemAvailable:", StringComparison.Ordinal))
