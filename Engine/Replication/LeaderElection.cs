@@ -66,6 +66,29 @@ public static class LeaderElection
         return Next(state, successor, isr);
     }
 
+    /// <summary>
+    /// The state in which another replica is to take office in place of one that cannot: the next in-sync one, in the order of the
+    /// replicas and after the last the first again, that is alive; where there is none, the next eligible one. Nobody is taken out of anything: whether
+    /// the one that is named can it says itself, and who then leads takes those out that do not answer. Null when there is none.
+    /// </summary>
+    /// <param name="state">The stored state.</param>
+    /// <param name="from">Node id of the replica that cannot.</param>
+    /// <param name="liveNodes">The nodes that are alive.</param>
+    public static PartitionState? PassOn(PartitionState state, int from, IReadOnlySet<int> liveNodes)
+    {
+        ArgumentNullException.ThrowIfNull(state);
+        ArgumentNullException.ThrowIfNull(liveNodes);
+        var others = state.Replicas.SkipWhile(node => node != from).Concat(state.Replicas.TakeWhile(node => node != from))
+            .Where(node => node != from && liveNodes.Contains(node)).ToArray();
+        foreach (var kind in (IReadOnlyList<int>[])[state.Isr, state.Eligible])
+        {
+            if (others.Where(kind.Contains).ToArray() is [var named, ..])
+                return state with { LeaderEpoch = checked(state.LeaderEpoch + 1), Version = checked(state.Version + 1), Leader = named };
+        }
+
+        return null;
+    }
+
     private static PartitionState Next(PartitionState state, int leader, IReadOnlyList<int> isr) => state with
     {
         LeaderEpoch = checked(state.LeaderEpoch + 1),

@@ -175,12 +175,12 @@ internal sealed partial class PartitionOpener(
             if (LeaderElection.Choose(state, new HashSet<int> { own }, new HashSet<int>(), uncleanAllowed) is { } unclean) return unclean;
         }
 
-        var eligible = state.Eligible.Count > 0 ? $", eligible the nodes {string.Join(", ", state.Eligible)}" : "";
         return ChooseAnother(state, uncleanAllowed, isLastResort: fitness == ReplicaFitness.Damaged)
             ?? throw new OrleansLogException(
                 ErrorCode.LeaderNotAvailable,
-                $"Nobody can lead {partition}: in sync are the nodes {string.Join(", ", state.Isr)}{eligible}, of which none runs with its log "
-                + $"whole; running are {string.Join(", ", live.Order())}.");
+                $"Nobody can lead {partition}: in sync are the nodes {string.Join(", ", state.Isr)}"
+                + (state.Eligible.Count > 0 ? $", eligible the nodes {string.Join(", ", state.Eligible)}" : "")
+                + $", of which none runs with its log whole; running are {string.Join(", ", live.Order())}.");
     }
 
     // A replica that took part in no term though there were some has lost its disk; what it had, others may still have.
@@ -188,20 +188,23 @@ internal sealed partial class PartitionOpener(
         lease.Log.FencedEpoch >= 0 || lease.Log.LogEndOffset > 0 ? lease.Follower.FitnessFor(state) : ReplicaFitness.Unfit;
 
     /// <summary>
-    /// The state in which another replica leads, since this one cannot: the first that runs and is in sync. One that is merely eligible
-    /// only when this one is no more than that: beside an in-sync one that runs, whether it is whole is for itself to say, once this
-    /// node does not run. This one leads after all as <paramref name="isLastResort"/>. Null when nobody can.
+    /// The state in which another replica leads, since this one's log is not whole: one that runs and is in sync; without one, an eligible one that runs is
+    /// named, and says itself whether it is whole. This one leads after all as <paramref name="isLastResort"/>. Null when nobody can.
     /// </summary>
     private PartitionState? ChooseAnother(PartitionState state, bool uncleanAllowed = false, bool isLastResort = false)
     {
-        var self = new HashSet<int> { node.NodeId };
-        if (state.Isr.Contains(node.NodeId)) state = state with { Eligible = [] };
-        return LeaderElection.Choose(state, Live(), self, uncleanAllowed, isLastResort ? self : null);
+        var (own, live, self) = (node.NodeId, Live(), new HashSet<int> { node.NodeId });
+        var inSync = state with { Eligible = [] };
+        // Who is not whole is not eligible.
+        state = state with { Eligible = [.. state.Eligible.Where(id => id != own)] };
+        return (state.Isr.Contains(own) ? LeaderElection.Choose(inSync, live, self, uncleanAllowed: false) : null)
+            ?? LeaderElection.PassOn(state, own, live)
+            ?? LeaderElection.Choose(inSync, live, self, uncleanAllowed, isLastResort ? self : null);
     }
 
     /// <summary>
-    /// Opens the log. When the disk does not let it, and this node was the one to lead, that another is to lead is stored: whoever is
-    /// asked next would come here again.
+    /// Opens the log. When the disk does not let it, and this node was the one to lead, another is named: whoever is asked next would
+    /// come here again. That may pass, so this one keeps what standing it has.
     /// </summary>
     private async Task<ReplicaLease> AcquireAsync(
         TopicPartition partition, TopicDescription topic, LogConfig config, Durable<PartitionOffice> office)
@@ -215,14 +218,21 @@ internal sealed partial class PartitionOpener(
         catch (OrleansLogException e) when (e.Error == ErrorCode.KafkaStorageError)
         {
             if (lease is not null) await lease.DisposeAsync();
-            var after = await office.UpdateAsync(before =>
-                before.LeaderEpoch >= 0 && LeaderLocator.Choose(before.ToState(), Live()) == node.NodeId
-                && ChooseAnother(before.ToState()) is { } next
-                    ? before.With(next)
-                    : before);
-            if (after.LeaderEpoch < 0 || after.Leader == node.NodeId) throw;
-            LogCannotLead(partition, node.NodeId, after.Leader, e.Message);
-            throw NotHere(partition, after.Leader, after.LeaderEpoch);
+            var own = node.NodeId;
+            var after = await office.UpdateAsync(before => NameAnother(before.ToState()) is { } next ? before.With(next) : before);
+            var chosen = after.LeaderEpoch < 0 ? own : LeaderLocator.Choose(after.ToState(), Live());
+            if (chosen < 0 || chosen == own) throw;
+            LogCannotLead(partition, own, chosen, e.Message);
+            throw NotHere(partition, chosen, after.LeaderEpoch);
+
+            PartitionState? NameAnother(PartitionState state)
+            {
+                var live = Live();
+                // Without anybody in sync or eligible, any replica may be asked.
+                if (state.LeaderEpoch < 0 || LeaderLocator.Choose(state, live) is var before && before >= 0 && before != own) return null;
+                return LeaderElection.PassOn(state, own, live)
+                    ?? (config.UncleanLeaderElectionEnable ? LeaderElection.Choose(state, live, new HashSet<int> { own }, uncleanAllowed: true) : null);
+            }
         }
     }
 

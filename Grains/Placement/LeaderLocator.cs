@@ -57,10 +57,10 @@ internal sealed class LeaderLocator(
             GroupPartitioner.OffsetsTopic, GroupPartitioner.PartitionFor(groupId, _groupPartitions));
     }
 
-    /// <summary>Who is to lead by a stored state: its leader, if it runs; otherwise the first in-sync replica that does, or else
-    /// the first eligible one; -1 when none does.</summary>
+    /// <summary>Who is to lead by a stored state: its leader, if it runs, be it merely eligible (<see cref="LeaderElection.PassOn"/>); otherwise
+    /// the first in-sync replica that does, or else the first eligible one; -1 when none does.</summary>
     public static int Choose(PartitionState state, IReadOnlySet<int> live) =>
-        live.Contains(state.Leader) && state.Isr.Contains(state.Leader)
+        live.Contains(state.Leader) && (state.Isr.Contains(state.Leader) || state.Eligible.Contains(state.Leader))
             ? state.Leader
             : LeaderElection.Choose(state, live, new HashSet<int>(), uncleanAllowed: false)?.Leader ?? -1;
 

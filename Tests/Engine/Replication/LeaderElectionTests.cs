@@ -92,4 +92,20 @@ public sealed class LeaderElectionTests
     }
 
     private static HashSet<int> Set(params int[] nodes) => [.. nodes];
+
+    [Fact]
+    public void An_office_is_passed_on_to_the_next_in_sync_replica_and_nobody_is_taken_out()
+    {
+        var state = new PartitionState(5, 2, [1, 2, 4], [1, 2, 3, 4]) { Eligible = [3] };
+        var all = new HashSet<int> { 1, 2, 3, 4 };
+        Assert.Equal([2, 4, 4, 1], all.Select(from => LeaderElection.PassOn(state, from, all)!.Leader));
+        Assert.Equal(1, LeaderElection.PassOn(state, 2, new HashSet<int> { 1, 2, 3 })!.Leader);
+        Assert.Equal(3, LeaderElection.PassOn(state, 2, new HashSet<int> { 2, 3 })!.Leader);
+        Assert.Null(LeaderElection.PassOn(state, 2, new HashSet<int> { 2 }));
+        var next = LeaderElection.PassOn(state, 2, new HashSet<int> { 2, 3 })!;
+        Assert.Equal(6, next.LeaderEpoch);
+        Assert.Equal([1, 2, 4], next.Isr);
+        Assert.Equal([3], next.Eligible);
+        Assert.Equal([3], LeaderElection.Take(next, 3, new HashSet<int> { 2, 3 }).Isr);
+    }
 }
