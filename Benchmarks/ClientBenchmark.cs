@@ -36,9 +36,9 @@ internal static class ClientBenchmark
         var runs = new List<(double Seconds, double SiloCpu, double ClientCpu)>();
         for (var run = 0; run < 3; run++)
         {
-            var (siloCpu, clientCpu) = (silo.CpuSeconds, ClientCpuSeconds());
+            var (siloCpu, clientCpu) = (silo.CpuSeconds, ThisProcess.CpuSeconds);
             var seconds = await ProduceAsync(client, topic, size, count);
-            runs.Add((seconds, silo.CpuSeconds - siloCpu, ClientCpuSeconds() - clientCpu));
+            runs.Add((seconds, silo.CpuSeconds - siloCpu, ThisProcess.CpuSeconds - clientCpu));
         }
 
         var median = runs.OrderBy(run => run.Seconds).ElementAt(1);
@@ -57,9 +57,9 @@ internal static class ClientBenchmark
         var runs = new List<(double Seconds, long Count, double SiloCpu, double ClientCpu)>();
         for (var run = 0; run < 3; run++)
         {
-            var (siloCpu, clientCpu) = (silo.CpuSeconds, ClientCpuSeconds());
+            var (siloCpu, clientCpu) = (silo.CpuSeconds, ThisProcess.CpuSeconds);
             var (seconds, count) = await ConsumeAsync(client, topic);
-            runs.Add((seconds, count, silo.CpuSeconds - siloCpu, ClientCpuSeconds() - clientCpu));
+            runs.Add((seconds, count, silo.CpuSeconds - siloCpu, ThisProcess.CpuSeconds - clientCpu));
         }
 
         var median = runs.OrderBy(run => run.Seconds).ElementAt(1);
@@ -102,11 +102,5 @@ internal static class ClientBenchmark
 
         GC.KeepAlive(bytes);
         return (watch.Elapsed.TotalSeconds, count);
-    }
-
-    private static double ClientCpuSeconds()
-    {
-        using var self = Process.GetCurrentProcess();
-        return self.TotalProcessorTime.TotalSeconds;
     }
 }

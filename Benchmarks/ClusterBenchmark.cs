@@ -66,9 +66,9 @@ internal static class ClusterBenchmark
             var runs = new List<(double Seconds, double SiloCpu, double ClientCpu)>();
             for (var run = 0; run < Runs; run++)
             {
-                var (siloCpu, clientCpu) = (silos.Sum(silo => silo.CpuSeconds), ClientCpuSeconds());
+                var (siloCpu, clientCpu) = (silos.Sum(silo => silo.CpuSeconds), ThisProcess.CpuSeconds);
                 var seconds = await ProduceAsync(client, topic, size, count);
-                runs.Add((seconds, silos.Sum(silo => silo.CpuSeconds) - siloCpu, ClientCpuSeconds() - clientCpu));
+                runs.Add((seconds, silos.Sum(silo => silo.CpuSeconds) - siloCpu, ThisProcess.CpuSeconds - clientCpu));
             }
 
             results[replicas] = runs.OrderBy(run => run.Seconds).ElementAt(Runs / 2);
@@ -92,10 +92,10 @@ internal static class ClusterBenchmark
             var pause = TimeSpan.FromSeconds(1.0 / PacedLoad.PerSecond);
             RawDisk.Settle();
             var raw = relaxed ? [] : RawDisk.SyncedWriteSeconds(directory, new byte[170], 3000, pause, files: replicas);
-            var (siloCpu, clientCpu, watch) = (silos.Sum(silo => silo.CpuSeconds), ClientCpuSeconds(), Stopwatch.StartNew());
+            var (siloCpu, clientCpu, watch) = (silos.Sum(silo => silo.CpuSeconds), ThisProcess.CpuSeconds, Stopwatch.StartNew());
             var seconds = await MeasureLatencyAsync(client, topic);
             siloCpu = (silos.Sum(silo => silo.CpuSeconds) - siloCpu) / watch.Elapsed.TotalSeconds;
-            clientCpu = (ClientCpuSeconds() - clientCpu) / watch.Elapsed.TotalSeconds;
+            clientCpu = (ThisProcess.CpuSeconds - clientCpu) / watch.Elapsed.TotalSeconds;
             var what = $"replication factor {replicas}" + (relaxed ? ", relaxed flush" : " (baseline: as many files at once, write + fdatasync at this rate)");
             report.Figure(what + ", p50", Samples.Median(seconds) * 1e6, "µs", 1000, Samples.Median(raw) * 1e6, atMost: true);
             report.Figure("  p99", Samples.Percentile(seconds, 0.99) * 1e6, "µs", 4000, Samples.Percentile(raw, 0.99) * 1e6, atMost: true);
@@ -142,11 +142,5 @@ internal static class ClusterBenchmark
         for (var i = 0; i < count; i++) await producer.EnqueueAsync(record with { Partition = i / 1000 % Partitions });
         await producer.FlushAsync();
         return watch.Elapsed.TotalSeconds;
-    }
-
-    private static double ClientCpuSeconds()
-    {
-        using var self = Process.GetCurrentProcess();
-        return self.TotalProcessorTime.TotalSeconds;
     }
 }

@@ -1,7 +1,5 @@
 using System.Diagnostics;
 using System.Globalization;
-using System.Net;
-using System.Net.Sockets;
 using NATS.Client.Core;
 using NATS.Client.JetStream;
 using NATS.Client.JetStream.Models;
@@ -39,7 +37,7 @@ internal static class NatsBenchmark
     {
         var value = new byte[100];
         new Random(1).NextBytes(value);
-        var (cpu, clientCpu, watch) = (servers.CpuSeconds, ClientCpuSeconds(), Stopwatch.StartNew());
+        var (cpu, clientCpu, watch) = (servers.CpuSeconds, ThisProcess.CpuSeconds, Stopwatch.StartNew());
         var seconds = await PacedLoad.RunAsync(async i =>
         {
             var start = Stopwatch.GetTimestamp();
@@ -49,7 +47,7 @@ internal static class NatsBenchmark
         foreach (var fraction in new[] { 0.5, 0.9, 0.99, 0.999 })
             report.Tell($"acknowledged latency, 100 B at {PacedLoad.PerSecond}/s, p{fraction * 100:0.#}", Samples.Percentile(seconds, fraction) * 1e6, "µs");
         report.Tell("  CPU of the three nodes", (servers.CpuSeconds - cpu) / watch.Elapsed.TotalSeconds * 1000, "ms/s");
-        report.Tell("  CPU of the client", (ClientCpuSeconds() - clientCpu) / watch.Elapsed.TotalSeconds * 1000, "ms/s");
+        report.Tell("  CPU of the client", (ThisProcess.CpuSeconds - clientCpu) / watch.Elapsed.TotalSeconds * 1000, "ms/s");
     }
 
     private static async Task ThroughputAsync(Report report, NatsJSContext js, Servers servers, int size, int count)
@@ -60,9 +58,9 @@ internal static class NatsBenchmark
         var runs = new List<(double Seconds, double Cpu, double ClientCpu)>();
         for (var run = 0; run < 3; run++)
         {
-            var (cpu, clientCpu, watch) = (servers.CpuSeconds, ClientCpuSeconds(), Stopwatch.StartNew());
+            var (cpu, clientCpu, watch) = (servers.CpuSeconds, ThisProcess.CpuSeconds, Stopwatch.StartNew());
             await PublishAsync(js, value, count);
-            runs.Add((watch.Elapsed.TotalSeconds, servers.CpuSeconds - cpu, ClientCpuSeconds() - clientCpu));
+            runs.Add((watch.Elapsed.TotalSeconds, servers.CpuSeconds - cpu, ThisProcess.CpuSeconds - clientCpu));
         }
 
         var median = runs.OrderBy(run => run.Seconds).ElementAt(1);
@@ -116,12 +114,6 @@ internal static class NatsBenchmark
         }
     }
 
-    private static double ClientCpuSeconds()
-    {
-        using var self = Process.GetCurrentProcess();
-        return self.TotalProcessorTime.TotalSeconds;
-    }
-
     private sealed class Servers : IDisposable
     {
         private readonly List<Process> _processes = [];
@@ -136,7 +128,7 @@ internal static class NatsBenchmark
 
         public static Servers? TryStart(string directory)
         {
-            var ports = Enumerable.Range(0, 2 * Nodes).Select(_ => FreePort()).ToArray();
+            var ports = Enumerable.Range(0, 2 * Nodes).Select(_ => RawSocket.FreePort()).ToArray();
             var servers = new Servers { Url = string.Join(',', ports.Take(Nodes).Select(port => $"nats://127.0.0.1:{port}")) };
             var routes = string.Join(',', ports.Skip(Nodes).Select(port => $"\"nats://127.0.0.1:{port}\""));
             try
@@ -170,13 +162,6 @@ internal static class NatsBenchmark
                 process.WaitForExit();
                 process.Dispose();
             }
-        }
-
-        private static int FreePort()
-        {
-            using var socket = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
-            socket.Bind(new IPEndPoint(IPAddress.Loopback, 0));
-            return ((IPEndPoint)socket.LocalEndPoint!).Port;
         }
     }
 }

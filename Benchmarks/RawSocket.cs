@@ -7,6 +7,14 @@ namespace OrleansLog.Benchmarks;
 /// <summary>What a loopback connection carries without us.</summary>
 internal static class RawSocket
 {
+    /// <summary>A port of the loopback address that nobody listens at just now.</summary>
+    public static int FreePort()
+    {
+        using var socket = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
+        socket.Bind(new IPEndPoint(IPAddress.Loopback, 0));
+        return ((IPEndPoint)socket.LocalEndPoint!).Port;
+    }
+
     /// <summary>Bytes per second that one thread sends and another receives, in blocks of <paramref name="blockBytes"/>.</summary>
     public static double BytesPerSecond(int blockBytes, long totalBytes)
     {

@@ -1,7 +1,5 @@
 using System.Diagnostics;
 using System.Globalization;
-using System.Net;
-using System.Net.Sockets;
 
 namespace OrleansLog.Benchmarks;
 
@@ -38,7 +36,7 @@ internal sealed class SiloProcess : IAsyncDisposable
 
     public static async Task<SiloProcess> StartAsync(string dataDirectory, params string[] settings)
     {
-        var gatewayPort = FreePort();
+        var gatewayPort = RawSocket.FreePort();
         var start = new ProcessStartInfo("dotnet")
         {
             RedirectStandardOutput = true,
@@ -47,8 +45,8 @@ internal sealed class SiloProcess : IAsyncDisposable
                 Path.Combine(AppContext.BaseDirectory, "OrleansLog.Silo.dll"),
                 "--OrleansLog:DataDirectory", dataDirectory,
                 "--OrleansLog:GatewayPort", gatewayPort.ToString(CultureInfo.InvariantCulture),
-                "--OrleansLog:SiloPort", FreePort().ToString(CultureInfo.InvariantCulture),
-                "--OrleansLog:Kafka:Port", FreePort().ToString(CultureInfo.InvariantCulture),
+                "--OrleansLog:SiloPort", RawSocket.FreePort().ToString(CultureInfo.InvariantCulture),
+                "--OrleansLog:Kafka:Port", RawSocket.FreePort().ToString(CultureInfo.InvariantCulture),
             },
         };
         foreach (var setting in settings) start.ArgumentList.Add(setting);
@@ -81,12 +79,5 @@ internal sealed class SiloProcess : IAsyncDisposable
         }
 
         _process.Dispose();
-    }
-
-    private static int FreePort()
-    {
-        using var socket = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
-        socket.Bind(new IPEndPoint(IPAddress.Loopback, 0));
-        return ((IPEndPoint)socket.LocalEndPoint!).Port;
     }
 }

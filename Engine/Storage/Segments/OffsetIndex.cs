@@ -17,18 +17,8 @@ internal sealed class OffsetIndex(IFileSystem fileSystem, string directory, long
     protected override int EntrySize => BytesPerEntry;
 
     /// <summary>Number of entries whose offset is at most <paramref name="relativeOffset"/>; the one before that number is the floor.</summary>
-    public static int CountUpTo(ReadOnlySpan<OffsetIndexEntry> entries, long relativeOffset)
-    {
-        int low = 0, high = entries.Length;
-        while (low < high)
-        {
-            var middle = (low + high) >>> 1;
-            if (entries[middle].RelativeOffset <= relativeOffset) low = middle + 1;
-            else high = middle;
-        }
-
-        return low;
-    }
+    public static int CountUpTo(ReadOnlySpan<OffsetIndexEntry> entries, long relativeOffset) =>
+        CountUpTo(entries, relativeOffset, static entry => entry.RelativeOffset);
 
     /// <summary>Adds an entry unless the index reaches as far, or it is of the batch at the very start, which has none.</summary>
     public void AddIfLater(in OffsetIndexEntry entry)

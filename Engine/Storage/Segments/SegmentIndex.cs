@@ -19,6 +19,20 @@ internal abstract class SegmentIndex<T>(IFileSystem fileSystem, string directory
 
     protected abstract int EntrySize { get; }
 
+    /// <summary>Number of entries, which ascend by <paramref name="key"/>, whose key is at most <paramref name="value"/>.</summary>
+    protected static int CountUpTo(ReadOnlySpan<T> entries, long value, Func<T, long> key)
+    {
+        int low = 0, high = entries.Length;
+        while (low < high)
+        {
+            var middle = (low + high) >>> 1;
+            if (key(entries[middle]) <= value) low = middle + 1;
+            else high = middle;
+        }
+
+        return low;
+    }
+
     /// <summary>Whether the index is held in memory to be added to.</summary>
     public bool IsOpen => Volatile.Read(ref _entries) is not null;
 

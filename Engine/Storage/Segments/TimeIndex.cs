@@ -25,32 +25,12 @@ internal sealed class TimeIndex(IFileSystem fileSystem, string directory, long b
     }
 
     /// <summary>Number of entries whose timestamp is below <paramref name="timestampMs"/>.</summary>
-    public static int CountBelow(ReadOnlySpan<TimeIndexEntry> entries, long timestampMs)
-    {
-        int low = 0, high = entries.Length;
-        while (low < high)
-        {
-            var middle = (low + high) >>> 1;
-            if (entries[middle].TimestampMs < timestampMs) low = middle + 1;
-            else high = middle;
-        }
-
-        return low;
-    }
+    public static int CountBelow(ReadOnlySpan<TimeIndexEntry> entries, long timestampMs) =>
+        timestampMs > 0 ? CountUpTo(entries, timestampMs - 1, static entry => entry.TimestampMs) : 0; // none is negative
 
     /// <summary>Number of entries whose offset is at most <paramref name="relativeOffset"/>.</summary>
-    public static int CountUpTo(ReadOnlySpan<TimeIndexEntry> entries, long relativeOffset)
-    {
-        int low = 0, high = entries.Length;
-        while (low < high)
-        {
-            var middle = (low + high) >>> 1;
-            if (entries[middle].RelativeOffset <= relativeOffset) low = middle + 1;
-            else high = middle;
-        }
-
-        return low;
-    }
+    public static int CountUpTo(ReadOnlySpan<TimeIndexEntry> entries, long relativeOffset) =>
+        CountUpTo(entries, relativeOffset, static entry => entry.RelativeOffset);
 
     protected override TimeIndexEntry Decode(ReadOnlySpan<byte> source) =>
         new(BinaryPrimitives.ReadInt64BigEndian(source), BinaryPrimitives.ReadInt32BigEndian(source[8..]));
