@@ -8,7 +8,9 @@ namespace OrleansLog.Grains.Partitions;
 /// <summary>Taking office, losing it and handing it over.</summary>
 internal sealed partial class PartitionGrain
 {
-    private static readonly TimeSpan RetryAfterFailure = TimeSpan.FromSeconds(5);
+    /// <summary>How long a log that the disk failed is left alone.</summary>
+    internal static readonly TimeSpan RetryAfterFailure = TimeSpan.FromSeconds(5);
+
     private static readonly TimeSpan HandOverPatience = TimeSpan.FromSeconds(5);
     private Storage.Opened<OpenPartition> _opened = null!;
     private long? _failedAt;

@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
 using OrleansLog.Engine.Replication;
@@ -16,7 +17,7 @@ namespace OrleansLog.Grains.Partitions;
 /// <summary>
 /// Takes office for a partition on this node. In this order, so that a failure leaves nothing behind: the topic must know the
 /// partition and this node must be the one to lead it; its log is opened; the leader epoch is raised in the store; the leader
-/// begins. Used on the partition's turns; keeps nothing.
+/// begins. Used on the partition's turns; keeps no more than what it passed on last, and when.
 /// </summary>
 internal sealed partial class PartitionOpener(
     NodeReplicas replicas,
@@ -34,6 +35,12 @@ internal sealed partial class PartitionOpener(
     ILogger<PartitionLeader> logger)
 {
     private static readonly TimeSpan PreparePatience = TimeSpan.FromSeconds(2);
+
+    /// <summary>
+    /// When this node last passed a partition on since the disk did not let it open the log. It does not do that again at once:
+    /// replicas none of which can be opened would raise the epoch with every request.
+    /// </summary>
+    private readonly ConcurrentDictionary<TopicPartition, long> _passedOn = new();
 
     /// <summary>Opens the partition and raises its epoch.</summary>
     /// <param name="partition">The partition.</param>
@@ -213,15 +220,19 @@ internal sealed partial class PartitionOpener(
         try
         {
             lease = await replicas.AcquireAsync(partition, topic.Id, config, office.Value.LeaderEpoch, CancellationToken.None);
-            return lease.Log.Offline is { } offline ? throw new OrleansLogException(offline.Error, offline.Message, offline) : lease;
+            if (lease.Log.Offline is { } offline) throw new OrleansLogException(offline.Error, offline.Message, offline);
+            _passedOn.TryRemove(partition, out _);
+            return lease;
         }
         catch (OrleansLogException e) when (e.Error == ErrorCode.KafkaStorageError)
         {
             if (lease is not null) await lease.DisposeAsync();
+            if (_passedOn.TryGetValue(partition, out var last) && time.GetElapsedTime(last) < PartitionGrain.RetryAfterFailure) throw;
             var own = node.NodeId;
             var after = await office.UpdateAsync(before => NameAnother(before.ToState()) is { } next ? before.With(next) : before);
             var chosen = after.LeaderEpoch < 0 ? own : LeaderLocator.Choose(after.ToState(), Live());
             if (chosen < 0 || chosen == own) throw;
+            _passedOn[partition] = time.GetTimestamp();
             LogCannotLead(partition, own, chosen, e.Message);
             throw NotHere(partition, chosen, after.LeaderEpoch);
 

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using Microsoft.Extensions.DependencyInjection;
 using Orleans.Core.Internal;
 using Orleans.Storage;
@@ -226,6 +227,49 @@ public sealed class OfficeTests
         // Who cannot be opened now may have all that it had before; it is taken out when it does not answer.
         await cluster.WaitForAsync("t", 0, it => it.InSyncReplicas.SequenceEqual([whole]));
         Assert.True(first.LeaderEpoch > before.LeaderEpoch + 10);
+        Assert.Equal(["0:a"], await cluster.ReadAllAsync("t", 0));
+    }
+
+    [Fact]
+    public async Task Replicas_none_of_which_can_be_opened_do_not_raise_the_epoch_with_every_request()
+    {
+        await using var cluster = await NodeCluster.StartAsync(3);
+        await cluster.CreateTopicAsync("t", replicas: 2);
+        await cluster.ProduceAsync("t", 0, "a");
+        var before = await cluster.WhenInSyncAsync("t", 0, replicas: 2);
+        foreach (var node in before.Replicas) await cluster.KillNodeAsync(node);
+        await StoreAsync(cluster, Enumerable.Range(1, 3).Except(before.Replicas).Single(), office => office with
+        {
+            InSyncReplicas = [.. before.Replicas],
+            Version = office.Version + 1,
+        });
+        var segments = before.Replicas
+            .Select(node => Directory.GetFiles(Path.Combine(cluster.DirectoryOf(node), "t-0"), "*.log").Order(StringComparer.Ordinal).Last()).ToArray();
+        foreach (var segment in segments)
+        {
+            File.Move(segment, segment + ".kept");
+            Directory.CreateDirectory(segment);
+        }
+
+        foreach (var node in before.Replicas) await cluster.StartNodeAsync(node);
+        var (asked, told, started) = (0, 0, Stopwatch.GetTimestamp());
+        for (; Stopwatch.GetElapsedTime(started) < TimeSpan.FromSeconds(3); asked++)
+        {
+            var refusal = await Assert.ThrowsAnyAsync<Exception>(() => cluster.Partition("t", 0).Describe());
+            if (refusal is OrleansLogException { Error: ErrorCode.KafkaStorageError }) told++;
+        }
+
+        foreach (var segment in segments)
+        {
+            Directory.Delete(segment);
+            File.Move(segment + ".kept", segment);
+        }
+
+        var after = await cluster.WhenInSyncAsync("t", 0, replicas: 2);
+        Assert.InRange(asked, 20, int.MaxValue);
+        Assert.InRange(told, asked / 2, asked);
+        // Each of the two passes it on once in five seconds, and takes it in the end.
+        Assert.InRange(after.LeaderEpoch, before.LeaderEpoch + 1, before.LeaderEpoch + 8);
         Assert.Equal(["0:a"], await cluster.ReadAllAsync("t", 0));
     }
 
