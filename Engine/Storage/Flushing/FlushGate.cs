@@ -38,6 +38,9 @@ internal sealed class FlushGate(
     /// <summary>The log as joint rounds see it; null when it takes part in none.</summary>
     public IJournaledLog? Log => log;
 
+    /// <summary>How many wait for its next round.</summary>
+    public int Waiting => Volatile.Read(ref _waiting);
+
     /// <summary>Whether its round may be one of several logs.</summary>
     public bool MayShare => log is { MayShare: true };
 
@@ -71,6 +74,7 @@ internal sealed class FlushGate(
 
         // Outside of the lock, which whoever is woken by it takes at once.
         if (mustQueue) scheduler.Enqueue(this);
+        else scheduler.NoteWaiter();
         return new ValueTask(ct.CanBeCanceled ? wait.WaitAsync(ct) : wait);
     }
 

@@ -1,3 +1,5 @@
+using System.Diagnostics;
+
 namespace OrleansLog.Engine.Storage;
 
 /// <summary>
@@ -15,6 +17,7 @@ internal sealed class FlushScheduler : IFlushScheduler, IDisposable
     private readonly int _maxThreads;
     private readonly List<Worker> _workers = [];
     private readonly Stack<Worker> _resting = new();
+    private readonly RoundGathering _gathering = new();
     private JointFlush? _joint;
     private List<FlushGate> _joining = [];
     private List<FlushGate> _joined = [];
@@ -46,20 +49,24 @@ internal sealed class FlushScheduler : IFlushScheduler, IDisposable
             if (joins)
             {
                 _joining.Add((FlushGate)log);
-                if (_isJoining) return;
+                woken = _isJoining ? null : FindWorker(joins);
             }
             else
             {
                 isCrowded = _queue.Count > 0;
                 _queue.Enqueue(log);
+                woken = FindWorker(joins);
             }
-
-            woken = FindWorker(joins);
         }
+
+        if (joins) _gathering.Note();
 
         woken?.Rest.Wake();
         if (isCrowded) _joint?.NoteCrowd();
     }
+
+    /// <inheritdoc/>
+    public void NoteWaiter() => _gathering.Note();
 
     /// <summary>Calls <see cref="IFlushable.RunFlush"/> by way of the queue when the delay (milliseconds) is over.</summary>
     public void EnqueueAfter(IFlushable log, long delayMs)
@@ -127,7 +134,6 @@ internal sealed class FlushScheduler : IFlushScheduler, IDisposable
                 if (worker.Joins || (!_isJoining && _joining.Count > 0 && !isOthersTurn))
                 {
                     joined = _isJoining = true;
-                    (_joined, _joining) = (_joining, _joined);
                 }
                 else if (!_queue.TryDequeue(out log))
                 {
@@ -149,8 +155,23 @@ internal sealed class FlushScheduler : IFlushScheduler, IDisposable
 
     private void RunJoint()
     {
-        if (_joined.Count > 0) _joint!.Run(_joined);
+        _gathering.Wait(CountWaiting());
+        lock (_gate) (_joined, _joining) = (_joining, _joined);
+        if (_joined.Count == 0) return;
+        var started = Stopwatch.GetTimestamp();
+        var served = 0;
+        foreach (var gate in _joined) served += gate.Waiting;
+        _joint!.Run(_joined);
         _joined.Clear();
+        _gathering.NoteRound(started, served, CountWaiting());
+    }
+
+    private int CountWaiting()
+    {
+        var count = 0;
+        lock (_gate)
+            foreach (var gate in _joining) count += gate.Waiting;
+        return count;
     }
 
     private void OnTimer()

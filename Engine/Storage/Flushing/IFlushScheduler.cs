@@ -7,6 +7,11 @@ internal interface IFlushScheduler
     /// queued twice.</summary>
     void Enqueue(IFlushable log);
 
+    /// <summary>One more waits for a log that is queued.</summary>
+    void NoteWaiter()
+    {
+    }
+
     /// <summary>The same when the delay (milliseconds) is over.</summary>
     void EnqueueAfter(IFlushable log, long delayMs);
 }

@@ -34,6 +34,24 @@ internal sealed unsafe partial class ThreadRest
         }
     }
 
+    /// <summary>The same, but for no longer than a number of microseconds; whether the thread was woken.</summary>
+    public bool Wait(int microseconds)
+    {
+        if (Interlocked.Exchange(ref _isWoken[0], 0) != 0) return true;
+        if (_elsewhere is not null)
+        {
+            _elsewhere.Wait(TimeSpan.FromMicroseconds(microseconds));
+        }
+        else
+        {
+            var limit = stackalloc nint[2];
+            limit[1] = microseconds * (nint)1000;
+            _ = SystemCall(s_futex, Word, WaitPrivate, 0, (nint)limit, 0, 0);
+        }
+
+        return Interlocked.Exchange(ref _isWoken[0], 0) != 0;
+    }
+
     /// <summary>Ends the thread's rest, or the next one.</summary>
     public void Wake()
     {

@@ -7,7 +7,7 @@ namespace OrleansLog.Engine.Storage;
 internal sealed class JointFlush(CommitJournal journal, JournalSettling settling)
 {
     // What those who wait do next would otherwise keep the next round from beginning.
-    private const int MostGoingOnHere = 4;
+    private const int MostGoingOnHere = 8;
 
     private readonly JournalRound _round = new();
     private readonly List<Member> _members = [];
