@@ -287,7 +287,7 @@ public sealed partial class LogManager : IAsyncDisposable
         var journal = new CommitJournal(_fileSystem, _directory.Path, fileBytes, _logger);
         var settling = new JournalSettling(journal, _flushes, TryGetLog, _logger);
         journal.Filled = settling.Request;
-        _flushes.UseJournal(journal, settling);
+        _flushes.UseJournal(journal, settling, _options.CompletesTogether);
         return journal;
     }
 

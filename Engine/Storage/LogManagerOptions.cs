@@ -37,6 +37,12 @@ public sealed record LogManagerOptions
     public int CommitJournalBytes { get; init; } = 32 * 1024 * 1024;
 
     /// <summary>
+    /// Calls what completes the waits for a round of fsync of several logs, on the thread of that; null to have it called directly.
+    /// Whoever goes on in it may put off until its end what it would rather do for several of them at once.
+    /// </summary>
+    public Action<Action>? CompletesTogether { get; init; }
+
+    /// <summary>
     /// How long after a flush the recovery points are written. A crash costs a check of what was flushed since they were.
     /// </summary>
     public TimeSpan CheckpointInterval { get; init; } = TimeSpan.FromSeconds(5);

@@ -1,6 +1,7 @@
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
 using OrleansLog.Engine.Storage;
+using OrleansLog.Grains.Interfaces.Transport;
 using OrleansLog.Records;
 
 namespace OrleansLog.Grains.Hosting;
@@ -52,6 +53,7 @@ internal sealed class LogHost(
                     NodeId = nodeId,
                     RetentionInterval = options.Value.RetentionCheckInterval,
                     CommitJournalBytes = options.Value.CommitJournalBytes,
+                    CompletesTogether = AnswerRound.Run,
                 },
                 fileSystem,
                 time,

@@ -40,7 +40,7 @@ internal sealed partial class KafkaConnection : IDisposable
         Remote = socket.RemoteEndPoint;
         if (hasThread) socket.Blocking = false; // what waits are polls
         _reader = new FrameReader(socket, services.Options, services.Budget, services.Time) { IsBlocking = hasThread };
-        _sender = new ResponseSender(socket, services.Time);
+        _sender = new ResponseSender(socket, services.Time, mayKeep: hasThread);
         _inFlight = new InFlight(services.Options.MaxInFlightRequests, services.Options.MaxConnectionBytes);
         _begun = Channel.CreateUnbounded<(RequestContext, Task)>(
             new UnboundedChannelOptions { SingleReader = true, SingleWriter = true, AllowSynchronousContinuations = true });
@@ -307,6 +307,15 @@ internal sealed partial class KafkaConnection : IDisposable
                 request.Dispose();
                 _inFlight.Leave(length);
             }
+        }
+
+        try
+        {
+            if (!isBroken) await _sender.FlushAsync().ConfigureAwait(false);
+        }
+        catch (Exception e)
+        {
+            Close(e);
         }
     }
 

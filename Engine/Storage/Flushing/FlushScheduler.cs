@@ -34,7 +34,8 @@ internal sealed class FlushScheduler : IFlushScheduler, IDisposable
     }
 
     /// <summary>Has logs that are queued at the same time flushed together. Before anything is queued.</summary>
-    public void UseJournal(CommitJournal journal, JournalSettling settling) => _joint = new JointFlush(journal, settling);
+    public void UseJournal(CommitJournal journal, JournalSettling settling, Action<Action>? completesTogether) =>
+        _joint = new JointFlush(journal, settling, completesTogether);
 
     /// <summary>Queues a round, unless the threads have been told to end; whoever calls sees to it that nothing is queued twice.</summary>
     public void Enqueue(IFlushable log)

@@ -4,13 +4,25 @@ namespace OrleansLog.Engine.Storage;
 /// Rounds of group commit of several logs at once, by one fsync of the commit journal. A log whose round cannot be a part of it has one of
 /// its own, after that; so has one that is alone. Rounds are run one at a time.
 /// </summary>
-internal sealed class JointFlush(CommitJournal journal, JournalSettling settling)
+internal sealed class JointFlush
 {
     // What those who wait do next would otherwise keep the next round from beginning.
     private const int MostGoingOnHere = 8;
 
+    private readonly CommitJournal _journal;
+    private readonly JournalSettling _settling;
+    private readonly Action _end;
     private readonly JournalRound _round = new();
     private readonly List<Member> _members = [];
+
+    /// <summary>Rounds by a journal; <paramref name="completesTogether"/> as in <see cref="LogManagerOptions.CompletesTogether"/>.</summary>
+    public JointFlush(CommitJournal journal, JournalSettling settling, Action<Action>? completesTogether)
+    {
+        _journal = journal;
+        _settling = settling;
+        Action end = EndShared;
+        _end = completesTogether is null ? end : () => completesTogether(end);
+    }
 
     private enum Outcome
     {
@@ -22,12 +34,12 @@ internal sealed class JointFlush(CommitJournal journal, JournalSettling settling
     private readonly record struct Member(FlushGate Gate, int Truncations, Outcome Outcome);
 
     /// <summary>Whether a log's round, as it would be now, is to be one of several logs'.</summary>
-    public bool Takes(FlushGate gate) => journal.State == JournalState.Ready && gate.MayShare;
+    public bool Takes(FlushGate gate) => _journal.State == JournalState.Ready && gate.MayShare;
 
     /// <summary>Several logs wait for their rounds.</summary>
     public void NoteCrowd()
     {
-        if (journal.State == JournalState.Absent) settling.Attend();
+        if (_journal.State == JournalState.Absent) _settling.Attend();
     }
 
     /// <summary>Runs the rounds of logs that are queued.</summary>
@@ -44,7 +56,7 @@ internal sealed class JointFlush(CommitJournal journal, JournalSettling settling
         foreach (var gate in gates)
             if (gate.TryBegin(out var truncations)) _members.Add(new Member(gate, truncations, Collect(gate)));
         // One alone needs no journal.
-        var isCommitted = _round.Parts.Count > 1 && journal.TryCommit(_round);
+        var isCommitted = _round.Parts.Count > 1 && _journal.TryCommit(_round);
         for (var i = 0; i < _members.Count; i++)
         {
             if (_members[i].Outcome != Outcome.Shared) continue;
@@ -53,11 +65,16 @@ internal sealed class JointFlush(CommitJournal journal, JournalSettling settling
             else _members[i] = _members[i] with { Outcome = Outcome.Alone };
         }
 
-        if (journal.State == JournalState.Failed) settling.Attend();
-        foreach (var (gate, truncations, outcome) in _members)
-            if (outcome != Outcome.Alone) gate.End(truncations, mayGoOnHere: _members.Count <= MostGoingOnHere);
+        if (_journal.State == JournalState.Failed) _settling.Attend();
+        _end();
         foreach (var (gate, truncations, outcome) in _members)
             if (outcome == Outcome.Alone && gate.TryFlush()) gate.End(truncations);
+    }
+
+    private void EndShared()
+    {
+        foreach (var (gate, truncations, outcome) in _members)
+            if (outcome != Outcome.Alone) gate.End(truncations, mayGoOnHere: _members.Count <= MostGoingOnHere);
     }
 
     private Outcome Collect(FlushGate gate) => gate.Log!.Collect(_round) switch
