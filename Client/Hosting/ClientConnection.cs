@@ -5,6 +5,7 @@ using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using Orleans.Configuration;
 using Orleans.Messaging;
+using OrleansLog.Grains.Interfaces.Serialization;
 using OrleansLog.Grains.Interfaces.Transport;
 using OrleansLog.Records;
 
@@ -122,6 +123,7 @@ internal sealed class ClientConnection : IAsyncDisposable
         });
         services.AddConnectionMonitor();
         services.UseLogTransport();
+        services.AddForeignExceptions();
         return services.BuildServiceProvider();
     }
 

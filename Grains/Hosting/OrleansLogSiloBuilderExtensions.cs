@@ -7,6 +7,7 @@ using Orleans.Runtime.MembershipService.SiloMetadata;
 using OrleansLog.Grains.Groups;
 using OrleansLog.Grains.Hosting;
 using OrleansLog.Grains.Interfaces;
+using OrleansLog.Grains.Interfaces.Serialization;
 using OrleansLog.Grains.Interfaces.Transport;
 using OrleansLog.Grains.Options;
 using OrleansLog.Grains.Partitions;
@@ -59,6 +60,7 @@ public static class OrleansLogSiloBuilderExtensions
         services.AddReplication();
         services.AddConsumerGroups();
         services.UseLogTransport();
+        services.AddForeignExceptions();
         return builder;
     }
 

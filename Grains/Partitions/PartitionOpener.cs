@@ -37,10 +37,10 @@ internal sealed partial class PartitionOpener(
     private static readonly TimeSpan PreparePatience = TimeSpan.FromSeconds(2);
 
     /// <summary>
-    /// When this node last passed a partition on since the disk did not let it open the log. It does not do that again at once:
+    /// To whom and when this node last passed a partition on since the disk did not let it open the log. It does not do that again at once:
     /// replicas none of which can be opened would raise the epoch with every request.
     /// </summary>
-    private readonly ConcurrentDictionary<TopicPartition, long> _passedOn = new();
+    private readonly ConcurrentDictionary<TopicPartition, (int To, long At)> _passedOn = new();
 
     /// <summary>Opens the partition and raises its epoch.</summary>
     /// <param name="partition">The partition.</param>
@@ -227,13 +227,21 @@ internal sealed partial class PartitionOpener(
         catch (OrleansLogException e) when (e.Error == ErrorCode.KafkaStorageError)
         {
             if (lease is not null) await lease.DisposeAsync();
-            if (_passedOn.TryGetValue(partition, out var last) && time.GetElapsedTime(last) < PartitionGrain.RetryAfterFailure) throw;
-            var own = node.NodeId;
-            var after = await office.UpdateAsync(before => NameAnother(before.ToState()) is { } next ? before.With(next) : before);
+            var (own, isNamed) = (node.NodeId, false);
+            var after = PassedOnLately(partition) ? office.Value : await office.UpdateAsync(before =>
+            {
+                var next = NameAnother(before.ToState());
+                isNamed = next is not null;
+                return next is null ? before : before.With(next);
+            });
             var chosen = after.LeaderEpoch < 0 ? own : LeaderLocator.Choose(after.ToState(), Live());
             if (chosen < 0 || chosen == own) throw;
-            _passedOn[partition] = time.GetTimestamp();
-            LogCannotLead(partition, own, chosen, e.Message);
+            if (isNamed)
+            {
+                _passedOn[partition] = (chosen, time.GetTimestamp());
+                LogCannotLead(partition, own, chosen, e.Message);
+            }
+
             throw NotHere(partition, chosen, after.LeaderEpoch);
 
             PartitionState? NameAnother(PartitionState state)
@@ -245,6 +253,15 @@ internal sealed partial class PartitionOpener(
                     ?? (config.UncleanLeaderElectionEnable ? LeaderElection.Choose(state, live, new HashSet<int> { own }, uncleanAllowed: true) : null);
             }
         }
+    }
+
+    // To one that runs still; if it is gone, the next one is to be named.
+    private bool PassedOnLately(TopicPartition partition)
+    {
+        if (!_passedOn.TryGetValue(partition, out var last)) return false;
+        if (time.GetElapsedTime(last.At) < PartitionGrain.RetryAfterFailure && Live().Contains(last.To)) return true;
+        _passedOn.TryRemove(partition, out _);
+        return false;
     }
 
     private OrleansLogException NotHere(TopicPartition partition, int leader, int epoch)

@@ -24,6 +24,9 @@ internal sealed class FrameReader(Socket socket, KafkaOptions options, ByteBudge
     private long _lastBytesAt = time.GetTimestamp();
     private long _receivingSince;
 
+    // The last receive took all that there was room for.
+    private bool _hasMore;
+
     /// <summary>How long ago the last bytes came.</summary>
     public TimeSpan Quiet => time.GetElapsedTime(Volatile.Read(ref _lastBytesAt));
 
@@ -83,9 +86,10 @@ internal sealed class FrameReader(Socket socket, KafkaOptions options, ByteBudge
         while (true)
         {
             // The kernel wakes this very thread. (.NET's own wait would be woken by way of two others.)
-            socket.Poll(Forever, SelectMode.SelectRead);
+            if (!_hasMore) socket.Poll(Forever, SelectMode.SelectRead);
             cancellationToken.ThrowIfCancellationRequested();
             var received = socket.Receive(room, SocketFlags.None, out var error);
+            _hasMore = error == SocketError.Success && received == room.Length;
             if (error == SocketError.Success) return received;
             if (error != SocketError.WouldBlock) throw new SocketException((int)error);
         }

@@ -298,6 +298,7 @@ internal sealed partial class KafkaConnection : IDisposable
             catch (Exception e)
             {
                 // What was begun after it is still waited for, since it may use the memory of its request.
+                if (!isBroken && e is not SocketException) await FlushAsync().ConfigureAwait(false);
                 isBroken = true;
                 Close(e is ProtocolException ? new ProtocolException($"{request.Api.Key} (version {request.ApiVersion}): {e.Message}") : e);
             }
@@ -309,9 +310,15 @@ internal sealed partial class KafkaConnection : IDisposable
             }
         }
 
+        if (!isBroken) await FlushAsync().ConfigureAwait(false);
+    }
+
+    /// <summary>Sends what is kept of the responses.</summary>
+    private async ValueTask FlushAsync()
+    {
         try
         {
-            if (!isBroken) await _sender.FlushAsync().ConfigureAwait(false);
+            await _sender.FlushAsync().ConfigureAwait(false);
         }
         catch (Exception e)
         {

@@ -65,7 +65,7 @@ internal sealed class ResponseSender
 
         // There is one or the other.
         await rest.ConfigureAwait(false);
-        if (kept.Length > 0) await SendAsync(kept).ConfigureAwait(false);
+        if (kept.Length > 0) await SendTimedAsync(kept).ConfigureAwait(false);
     }
 
     private bool TryKeep(ReadOnlySpan<byte> response)
@@ -94,22 +94,28 @@ internal sealed class ResponseSender
                 sent = _socket.Send(_kept.AsSpan(0, length), SocketFlags.None, out var error);
                 if (error == SocketError.WouldBlock) sent = 0;
                 else if (error != SocketError.Success) _broken = error;
+                // This wakes whoever reads, by which the connection ends.
+                if (_broken is not null) _socket.Shutdown(SocketShutdown.Both);
+            }
+            catch (SocketException)
+            {
+                // It could not even be shut down: it is.
             }
             catch (ObjectDisposedException)
             {
                 _broken = SocketError.Shutdown;
             }
 
-            if (_broken is null && sent < length) _rest = SendRestAsync(_kept.AsSpan(sent, length - sent).ToArray());
+            if (_broken is null && sent < length) _rest = SendTimedAsync(_kept.AsSpan(sent, length - sent).ToArray());
         }
     }
 
-    private async Task SendRestAsync(byte[] rest)
+    private async Task SendTimedAsync(byte[] bytes)
     {
         Volatile.Write(ref _since, Math.Max(1, _time.GetTimestamp()));
         try
         {
-            await SendAsync(rest).ConfigureAwait(false);
+            await SendAsync(bytes).ConfigureAwait(false);
         }
         finally
         {

@@ -11,6 +11,9 @@ internal sealed class FaultyStore
     /// <summary>Nothing is answered but with a failure.</summary>
     public volatile bool IsAway;
 
+    /// <summary>Nothing that is read is answered before this ends; null when it is at once.</summary>
+    public volatile Task? Hanging;
+
     /// <summary>So many writes fail.</summary>
     public volatile int FailingWrites;
 
@@ -34,8 +37,12 @@ internal sealed class FaultyStore
     {
         public void Participate(ISiloLifecycle observer) => (inner as ILifecycleParticipant<ISiloLifecycle>)?.Participate(observer);
 
-        public Task ReadStateAsync<T>(string stateName, GrainId grainId, IGrainState<T> grainState) =>
-            faults.IsAway ? Task.FromException(Failure()) : inner.ReadStateAsync(stateName, grainId, grainState);
+        public async Task ReadStateAsync<T>(string stateName, GrainId grainId, IGrainState<T> grainState)
+        {
+            if (faults.IsAway) throw Failure();
+            if (faults.Hanging is { } hanging) await hanging;
+            await inner.ReadStateAsync(stateName, grainId, grainState);
+        }
 
         public async Task WriteStateAsync<T>(string stateName, GrainId grainId, IGrainState<T> grainState)
         {

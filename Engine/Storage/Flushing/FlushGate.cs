@@ -152,10 +152,15 @@ internal sealed class FlushGate(
     }
 
     /// <inheritdoc/>
-    public void RunFlush()
+    public void RunFlush() => RunFlush(null);
+
+    /// <summary>The same; <paramref name="onDurable"/> is called before those who wait are told.</summary>
+    public void RunFlush(Action? onDurable)
     {
         Gather();
-        if (TryBegin(out var truncations) && TryFlush()) End(truncations);
+        if (!TryBegin(out var truncations) || !TryFlush()) return;
+        onDurable?.Invoke();
+        End(truncations);
     }
 
     /// <summary>Begins a round, which ends with <see cref="End"/>, or with a failure; false when the log has failed before.</summary>

@@ -18,10 +18,13 @@ internal sealed class FlushScheduler : IFlushScheduler, IDisposable
     private readonly List<Worker> _workers = [];
     private readonly Stack<Worker> _resting = new();
     private readonly RoundGathering _gathering = new();
+    private readonly Func<int> _countWaiting;
     private JointFlush? _joint;
     private List<FlushGate> _joining = [];
     private List<FlushGate> _joined = [];
     private bool _isJoining;
+    private long _roundBeganAt;
+    private int _served;
     private ITimer? _timer;
     private long _timerDue = long.MaxValue;
     private bool _stopped;
@@ -31,11 +34,12 @@ internal sealed class FlushScheduler : IFlushScheduler, IDisposable
         ArgumentOutOfRangeException.ThrowIfLessThan(maxThreads, 1);
         _maxThreads = maxThreads;
         _time = time;
+        _countWaiting = CountWaiting;
     }
 
     /// <summary>Has logs that are queued at the same time flushed together. Before anything is queued.</summary>
     public void UseJournal(CommitJournal journal, JournalSettling settling, Action<Action>? completesTogether) =>
-        _joint = new JointFlush(journal, settling, completesTogether);
+        _joint = new JointFlush(journal, settling, OnDurable, completesTogether);
 
     /// <summary>Queues a round, unless the threads have been told to end; whoever calls sees to it that nothing is queued twice.</summary>
     public void Enqueue(IFlushable log)
@@ -156,15 +160,23 @@ internal sealed class FlushScheduler : IFlushScheduler, IDisposable
 
     private void RunJoint()
     {
-        _gathering.Wait(CountWaiting());
+        if (HasHands()) _gathering.Wait(_countWaiting);
         lock (_gate) (_joined, _joining) = (_joining, _joined);
         if (_joined.Count == 0) return;
-        var started = Stopwatch.GetTimestamp();
-        var served = 0;
-        foreach (var gate in _joined) served += gate.Waiting;
+        _roundBeganAt = Stopwatch.GetTimestamp();
+        _served = 0;
+        foreach (var gate in _joined) _served += gate.Waiting;
         _joint!.Run(_joined);
         _joined.Clear();
-        _gathering.NoteRound(started, served, CountWaiting());
+    }
+
+    // Before anybody is told, who might come back at once and be counted twice.
+    private void OnDurable() => _gathering.NoteRound(_roundBeganAt, _served, CountWaiting());
+
+    // Whether there is a thread for what else is queued.
+    private bool HasHands()
+    {
+        lock (_gate) return _queue.Count == 0 || _resting.Count > 0;
     }
 
     private int CountWaiting()

@@ -3,26 +3,25 @@ using System.Diagnostics;
 namespace OrleansLog.Engine.Storage;
 
 /// <summary>
-/// How long a round of several logs waits for company. Producers that keep a bounded number of requests in flight come back soon after
+/// How long a joint round waits for company. Producers that keep a bounded number of requests in flight come back soon after
 /// the round that served them. A round that begins at once has those that came during the one before, the next one the others: each
-/// serves a half. One that waits until as many are there as were served and had come by then serves all of them, by half as many fsyncs. It waits for no
-/// longer than a part of an fsync, and where nobody came back, not again for a while. One thread waits at a time; the rest is thread-safe.
+/// serves a half. One that waits until as many are there as were served and had come by then serves all of them, by half as many fsyncs. It waits
+/// for no longer than a part of a round, and where they do not come back, less and less often. One thread waits and tells of rounds.
 /// </summary>
 internal sealed class RoundGathering(int longestWaitUs = 400)
 {
-    /// <summary>Waiting is worth it only where an fsync takes several times what it takes to wake a thread.</summary>
-    private const int ShortestFlushUs = 150;
+    /// <summary>Waiting is worth it only where a round takes several times what it takes to wake a thread.</summary>
+    private const int ShortestRoundUs = 150;
 
     private const int MostMisses = 8;
 
-    private readonly Lock _gate = new();
     private readonly ThreadRest _rest = new();
     private bool _isGathering;
-    private int _count;
+    private int _notes;
+    private int _wakeAt;
     private int _expected;
     private int _before;
     private long _endedAt;
-    private long _beganAt;
     private int _waitUs;
     private int _misses;
     private int _skip;
@@ -30,21 +29,13 @@ internal sealed class RoundGathering(int longestWaitUs = 400)
     /// <summary>Whether a round waits.</summary>
     public bool IsGathering => Volatile.Read(ref _isGathering);
 
-    private int LeftUs => _waitUs - MicrosecondsSince(_beganAt);
-
-    /// <summary>One more waits for the next round.</summary>
+    /// <summary>One more waits, most likely for the next round. Called on any thread.</summary>
     public void Note()
     {
-        if (!IsGathering) return;
-        lock (_gate)
-        {
-            if (!_isGathering || ++_count != _expected) return;
-        }
-
-        _rest.Wake();
+        if (IsGathering && Interlocked.Increment(ref _notes) - Volatile.Read(ref _wakeAt) >= 0) _rest.Wake();
     }
 
-    /// <summary>A round has ended.</summary>
+    /// <summary>What a round was about is durable; nobody has been told yet.</summary>
     /// <param name="startedAt">When it began (<see cref="Stopwatch.GetTimestamp"/>).</param>
     /// <param name="served">How many waited for it.</param>
     /// <param name="waiting">How many wait for the next one already.</param>
@@ -54,39 +45,38 @@ internal sealed class RoundGathering(int longestWaitUs = 400)
         // Those of the round before may still be on their way.
         _expected = Math.Max(served + waiting, _before);
         _before = served + waiting;
-        var flushUs = MicrosecondsSince(startedAt);
-        _waitUs = flushUs < ShortestFlushUs ? 0 : Math.Min(flushUs / 2, longestWaitUs);
+        var roundUs = MicrosecondsSince(startedAt);
+        _waitUs = roundUs < ShortestRoundUs ? 0 : Math.Min(roundUs / 2, longestWaitUs);
     }
 
     /// <summary>Returns when those that are expected are there, or it is not worth waiting for them any longer.</summary>
-    /// <param name="waiting">How many wait for the next round.</param>
-    public void Wait(int waiting)
+    /// <param name="countWaiting">Tells how many wait for the next round.</param>
+    public void Wait(Func<int> countWaiting)
     {
-        _beganAt = Stopwatch.GetTimestamp();
-        if (waiting >= _expected || MicrosecondsSince(_endedAt) >= 2 * _waitUs) return;
+        if (MicrosecondsSince(_endedAt) >= 2 * _waitUs || countWaiting() >= _expected) return;
         if (_skip > 0)
         {
             _skip--;
             return;
         }
 
-        lock (_gate)
-        {
-            _count = waiting;
-            _isGathering = true;
-        }
-
+        var beganAt = Stopwatch.GetTimestamp();
+        Interlocked.Exchange(ref _isGathering, true);
         bool isComplete;
-        do _rest.Wait(Math.Max(LeftUs, 1));
-        while (Volatile.Read(ref _count) < _expected && LeftUs >= 1);
-
-        lock (_gate)
+        while (true)
         {
-            isComplete = _count >= _expected;
-            _isGathering = false;
+            // Whoever comes after this is counted twice at worst, which ends a rest too early.
+            var notes = Volatile.Read(ref _notes);
+            var missing = _expected - countWaiting();
+            var leftUs = _waitUs - MicrosecondsSince(beganAt);
+            isComplete = missing <= 0;
+            if (isComplete || leftUs < 1) break;
+            Interlocked.Exchange(ref _wakeAt, notes + missing);
+            if (Volatile.Read(ref _notes) - _wakeAt < 0) _rest.Wait(leftUs);
         }
 
-        _misses = isComplete ? 0 : Math.Min(_misses + 1, MostMisses);
+        Volatile.Write(ref _isGathering, false);
+        _misses = isComplete ? Math.Max(_misses - 1, 0) : Math.Min(_misses + 1, MostMisses);
         _skip = (1 << _misses) - 1;
     }
 

@@ -45,7 +45,8 @@ internal sealed unsafe partial class ThreadRest
         else
         {
             var limit = stackalloc nint[2];
-            limit[1] = microseconds * (nint)1000;
+            limit[0] = microseconds / 1_000_000;
+            limit[1] = microseconds % 1_000_000 * (nint)1000;
             _ = SystemCall(s_futex, Word, WaitPrivate, 0, (nint)limit, 0, 0);
         }
 

@@ -11,13 +11,19 @@ internal sealed class JointFlush
 
     private readonly CommitJournal _journal;
     private readonly JournalSettling _settling;
+    private readonly Action _onDurable;
     private readonly Action _end;
     private readonly JournalRound _round = new();
     private readonly List<Member> _members = [];
 
-    /// <summary>Rounds by a journal; <paramref name="completesTogether"/> as in <see cref="LogManagerOptions.CompletesTogether"/>.</summary>
-    public JointFlush(CommitJournal journal, JournalSettling settling, Action<Action>? completesTogether)
+    /// <summary>Rounds by a journal.</summary>
+    /// <param name="journal">The journal.</param>
+    /// <param name="settling">Sees to its files.</param>
+    /// <param name="onDurable">Called when a round is durable, before those who wait for it are told.</param>
+    /// <param name="completesTogether">See <see cref="LogManagerOptions.CompletesTogether"/>.</param>
+    public JointFlush(CommitJournal journal, JournalSettling settling, Action onDurable, Action<Action>? completesTogether)
     {
+        _onDurable = onDurable;
         _journal = journal;
         _settling = settling;
         Action end = EndShared;
@@ -47,7 +53,7 @@ internal sealed class JointFlush
     {
         if (gates.Count == 1)
         {
-            gates[0].RunFlush();
+            gates[0].RunFlush(_onDurable);
             return;
         }
 
@@ -66,6 +72,7 @@ internal sealed class JointFlush
         }
 
         if (_journal.State == JournalState.Failed) _settling.Attend();
+        _onDurable();
         _end();
         foreach (var (gate, truncations, outcome) in _members)
             if (outcome == Outcome.Alone && gate.TryFlush()) gate.End(truncations);

@@ -7,76 +7,107 @@ namespace OrleansLog.Tests.Engine.Storage;
 /// <summary>How long a round of fsync waits for those that the one before served.</summary>
 public sealed class RoundGatheringTests
 {
-    private const int LongUs = 20_000_000, ShortUs = 100_000;
+    private const int LongUs = 60_000_000;
 
     [Fact]
     public async Task It_waits_until_as_many_are_there_as_were_served_and_had_come_meanwhile()
     {
-        var gathering = Ended(LongUs, served: 3, waiting: 2);
-        var waiting = Task.Run(() => gathering.Wait(waiting: 2));
+        var gathering = new RoundGathering(LongUs);
+        var waiting = 2;
+        End(gathering, served: 3, waiting);
+        var wait = Task.Run(() => gathering.Wait(() => Volatile.Read(ref waiting)));
         await WhenGatheringAsync(gathering);
-        gathering.Note();
-        gathering.Note();
+        Come();
+        Come();
         await Task.Delay(50);
-        Assert.False(waiting.IsCompleted);
-        gathering.Note();
-        await waiting.WaitAsync(TimeSpan.FromMilliseconds(LongUs / 2000));
+        Assert.False(wait.IsCompleted);
+        Come();
+        await wait.WaitAsync(TimeSpan.FromMicroseconds(LongUs / 2));
+
+        void Come()
+        {
+            Interlocked.Increment(ref waiting);
+            gathering.Note();
+        }
+    }
+
+    [Fact]
+    public async Task Notes_of_others_do_not_end_the_wait_and_those_who_come_without_one_are_seen()
+    {
+        var gathering = new RoundGathering(LongUs);
+        var waiting = 0;
+        End(gathering, served: 2, waiting);
+        var wait = Task.Run(() => gathering.Wait(() => Volatile.Read(ref waiting)));
+        await WhenGatheringAsync(gathering);
+        for (var i = 0; i < 10; i++) gathering.Note();
+        await Task.Delay(50);
+        Assert.False(wait.IsCompleted);
+        Volatile.Write(ref waiting, 2);
+        for (var i = 0; i < 10; i++) gathering.Note();
+        await wait.WaitAsync(TimeSpan.FromMicroseconds(LongUs / 2));
+    }
+
+    [Fact]
+    public void Those_of_the_round_before_may_still_be_on_their_way()
+    {
+        var gathering = new RoundGathering(longestWaitUs: 300_000);
+        End(gathering, served: 3, waiting: 2);
+        End(gathering, served: 2, waiting: 1);
+        Assert.True(Waits(gathering, waiting: 4));
+        End(gathering, served: 2, waiting: 1);
+        Assert.False(Waits(gathering, waiting: 3));
     }
 
     [Fact]
     public void It_does_not_wait_when_all_are_there()
     {
-        var gathering = Ended(LongUs, served: 1, waiting: 0);
-        Assert.InRange(Measure(() => gathering.Wait(waiting: 1)), 0, LongUs / 2);
+        var gathering = new RoundGathering(longestWaitUs: 300_000);
+        End(gathering, served: 1, waiting: 0);
+        Assert.False(Waits(gathering, waiting: 1));
     }
 
     [Fact]
     public void It_does_not_wait_when_the_last_round_is_over_for_long()
     {
-        var gathering = Ended(ShortUs, served: 3, waiting: 2);
-        Thread.Sleep(ShortUs / 400);
-        Assert.InRange(Measure(() => gathering.Wait(waiting: 2)), 0, ShortUs / 2);
+        var gathering = new RoundGathering(longestWaitUs: 200_000);
+        End(gathering, served: 3, waiting: 2);
+        Thread.Sleep(450);
+        Assert.False(Waits(gathering, waiting: 2));
     }
 
     [Fact]
-    public void It_does_not_wait_where_an_fsync_takes_no_longer_than_the_waking_of_a_thread()
+    public void Where_nobody_comes_back_it_is_tried_less_and_less_often_and_more_often_again_where_they_do()
     {
-        var gathering = new RoundGathering(LongUs);
-        gathering.NoteRound(Stopwatch.GetTimestamp(), served: 3, waiting: 2);
-        Assert.InRange(Measure(() => gathering.Wait(waiting: 2)), 0, LongUs / 2);
-    }
-
-    [Fact]
-    public void Where_nobody_comes_back_it_ends_in_time_and_is_tried_less_and_less_often()
-    {
-        var gathering = new RoundGathering(ShortUs);
+        var gathering = new RoundGathering(longestWaitUs: 500_000);
         var waited = new List<int>();
-        for (var round = 0; round < 12; round++)
+        for (var round = 0; round < 7; round++)
         {
             End(gathering, served: 3, waiting: 2);
-            if (Measure(() => gathering.Wait(waiting: 2)) > ShortUs / 2) waited.Add(round);
+            if (Waits(gathering, waiting: 2)) waited.Add(round);
         }
 
         Assert.Equal([0, 2, 6], waited);
+        waited.Clear();
+        for (var round = 0; round < 16; round++)
+        {
+            End(gathering, served: 3, waiting: 2);
+            if (Waits(gathering, waiting: 2, comes: 5)) waited.Add(round);
+        }
+
+        // After seven, three and one more that do not wait, each does.
+        Assert.Equal([7, 11, 13, 14, 15], waited);
     }
 
-    private static RoundGathering Ended(int longestWaitUs, int served, int waiting)
+    // Whether it looked once more than it has to; after a round that took a minute.
+    private static bool Waits(RoundGathering gathering, int waiting, int comes = 0)
     {
-        var gathering = new RoundGathering(longestWaitUs);
-        End(gathering, served, waiting);
-        return gathering;
+        var looks = 0;
+        gathering.Wait(() => looks++ == 0 ? waiting : Math.Max(waiting, comes));
+        return looks > 1;
     }
 
-    // After an fsync that took a minute.
     private static void End(RoundGathering gathering, int served, int waiting) =>
-        gathering.NoteRound(Stopwatch.GetTimestamp() - 60 * Stopwatch.Frequency, served, waiting);
-
-    private static double Measure(Action action)
-    {
-        var started = Stopwatch.GetTimestamp();
-        action();
-        return Stopwatch.GetElapsedTime(started).TotalMicroseconds;
-    }
+        gathering.NoteRound(Stopwatch.GetTimestamp() - (60 * Stopwatch.Frequency), served, waiting);
 
     private static async Task WhenGatheringAsync(RoundGathering gathering)
     {
