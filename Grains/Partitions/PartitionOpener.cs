@@ -238,6 +238,8 @@ internal sealed partial class PartitionOpener(
             if (chosen < 0 || chosen == own) throw;
             if (isNamed)
             {
+                foreach (var (other, last) in _passedOn)
+                    if (time.GetElapsedTime(last.At) >= PartitionGrain.RetryAfterFailure) _passedOn.TryRemove(other, out _);
                 _passedOn[partition] = (chosen, time.GetTimestamp());
                 LogCannotLead(partition, own, chosen, e.Message);
             }
@@ -256,13 +258,9 @@ internal sealed partial class PartitionOpener(
     }
 
     // To one that runs still; if it is gone, the next one is to be named.
-    private bool PassedOnLately(TopicPartition partition)
-    {
-        if (!_passedOn.TryGetValue(partition, out var last)) return false;
-        if (time.GetElapsedTime(last.At) < PartitionGrain.RetryAfterFailure && Live().Contains(last.To)) return true;
-        _passedOn.TryRemove(partition, out _);
-        return false;
-    }
+    private bool PassedOnLately(TopicPartition partition) =>
+        _passedOn.TryGetValue(partition, out var last)
+        && time.GetElapsedTime(last.At) < PartitionGrain.RetryAfterFailure && Live().Contains(last.To);
 
     private OrleansLogException NotHere(TopicPartition partition, int leader, int epoch)
     {

@@ -8,12 +8,14 @@ namespace OrleansLog.Grains.Placement;
 
 /// <summary>
 /// Finds the node that leads a partition, or is to: whom the store names, if it runs; otherwise the first in-sync replica that
-/// does, or else the first eligible one. What it says is where to ask and no more; the office is taken by compare-and-set. Thread-safe.
+/// does, or else the first eligible one. What it says is where to ask and no more; the office is taken by compare-and-set.
+/// Whoever knows is asked only for so long: it may be on a node that was just lost, and all who call the grain wait along. Thread-safe.
 /// </summary>
 internal sealed class LeaderLocator(
     NodeDirectory nodes, StoredOffices offices, LeaderHints hints, IGrainFactory grains, TimeProvider time)
 {
     private static readonly TimeSpan StartPatience = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan AskPatience = TimeSpan.FromSeconds(4);
     private volatile int _groupPartitions;
 
     /// <summary>The node of that number.</summary>
@@ -52,7 +54,11 @@ internal sealed class LeaderLocator(
     public async ValueTask<TopicPartition> GetGroupPartitionAsync(string groupId)
     {
         if (_groupPartitions == 0)
-            _groupPartitions = (await grains.GetCatalog().EnsureInternalTopic(GroupPartitioner.OffsetsTopic)).Partitions.Count;
+        {
+            var topic = await AskAsync(grains.GetCatalog().EnsureInternalTopic(GroupPartitioner.OffsetsTopic), "how many partitions groups are kept in");
+            _groupPartitions = topic.Partitions.Count;
+        }
+
         return new TopicPartition(
             GroupPartitioner.OffsetsTopic, GroupPartitioner.PartitionFor(groupId, _groupPartitions));
     }
@@ -66,7 +72,7 @@ internal sealed class LeaderLocator(
 
     private async Task<ClusterNode> FindStoredAsync(TopicPartition partition, NodeView view)
     {
-        var office = await offices.ReadAsync(partition);
+        var office = await AskAsync(offices.ReadAsync(partition), $"who leads {partition}");
         IReadOnlyList<int> replicas = office.Replicas;
         var chosen = -1;
         if (office.LeaderEpoch >= 0)
@@ -101,12 +107,29 @@ internal sealed class LeaderLocator(
     {
         try
         {
-            var topic = await grains.GetTopic(partition.Topic).Describe();
+            var topic = await AskAsync(grains.GetTopic(partition.Topic).Describe(), $"where {partition} is");
             return partition.Partition < topic.Partitions.Count ? topic.Partitions[partition.Partition].Replicas : null;
         }
         catch (OrleansLogException e) when (e.Error == ErrorCode.UnknownTopicOrPartition)
         {
             return null;
+        }
+    }
+
+    private async Task<T> AskAsync<T>(Task<T> asking, string what)
+    {
+        try
+        {
+            return await asking.WaitAsync(AskPatience, time);
+        }
+        catch (TimeoutException e)
+        {
+            // It may still fail, which nobody waits for any more.
+            _ = asking.ContinueWith(
+                static late => _ = late.Exception, CancellationToken.None,
+                TaskContinuationOptions.OnlyOnFaulted | TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
+            throw new OrleansLogException(
+                ErrorCode.LeaderNotAvailable, $"Whoever knows {what} did not answer within {AskPatience.TotalSeconds} s.", e);
         }
     }
 

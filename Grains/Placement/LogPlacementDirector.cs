@@ -1,42 +1,22 @@
-using Orleans.Runtime.Placement;
 using OrleansLog.Grains.Interfaces;
-using OrleansLog.Records;
+using Orleans.Runtime.Placement;
 
 namespace OrleansLog.Grains.Placement;
 
-/// <summary>
-/// Places the grains that belong to a node; see the strategies in <see cref="PartitionLeaderPlacement"/>'s file. Where that has to be asked for, it
-/// waits for an answer only so long: all who call the grain meanwhile wait along, and who is asked may be on a node that was just lost.
-/// </summary>
-internal sealed class LogPlacementDirector(LeaderLocator leaders, TimeProvider time) : IPlacementDirector
+/// <summary>Places the grains that belong to a node; see the strategies in <see cref="PartitionLeaderPlacement"/>'s file.</summary>
+internal sealed class LogPlacementDirector(LeaderLocator leaders) : IPlacementDirector
 {
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(4);
-
     /// <inheritdoc/>
-    /// <exception cref="OrleansLogException">LeaderNotAvailable: no node that could take the grain runs, or it could not be found out in time.
-    /// The caller of the grain gets it.</exception>
+    /// <exception cref="Records.OrleansLogException">LeaderNotAvailable: no node that could take the grain runs, or it could not be found out in
+    /// time. The caller of the grain gets it.</exception>
     public async Task<SiloAddress> OnAddActivation(
-        PlacementStrategy strategy, PlacementTarget target, IPlacementContext context)
+        PlacementStrategy strategy, PlacementTarget target, IPlacementContext context) => strategy switch
     {
-        var grain = target.GrainIdentity;
-        var finding = strategy switch
-        {
-            PartitionLeaderPlacement => leaders.FindAsync(PartitionKey.Parse(grain.Key.ToString()!)),
-            GroupCoordinatorPlacement => leaders.FindCoordinatorAsync(grain.Key.ToString()!),
-            NodePlacement => Task.FromResult(leaders.FindNode(NodeOf(grain))),
-            _ => throw new NotSupportedException($"'{strategy.GetType().Name}' is not a placement of the log."),
-        };
-        try
-        {
-            return (await finding.WaitAsync(Patience, time)).Silo;
-        }
-        catch (TimeoutException)
-        {
-            throw new OrleansLogException(
-                ErrorCode.LeaderNotAvailable,
-                $"Where {grain} belongs was not found out within {Patience.TotalSeconds} s: whoever knows it does not answer.");
-        }
-    }
+        PartitionLeaderPlacement => (await leaders.FindAsync(PartitionKey.Parse(target.GrainIdentity.Key.ToString()!))).Silo,
+        GroupCoordinatorPlacement => (await leaders.FindCoordinatorAsync(target.GrainIdentity.Key.ToString()!)).Silo,
+        NodePlacement => leaders.FindNode(NodeOf(target.GrainIdentity)).Silo,
+        _ => throw new NotSupportedException($"'{strategy.GetType().Name}' is not a placement of the log."),
+    };
 
     private static int NodeOf(GrainId grain)
     {

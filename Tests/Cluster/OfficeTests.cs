@@ -96,7 +96,7 @@ public sealed class OfficeTests
             var refusal = await Assert.ThrowsAsync<OrleansLogException>(
                 () => cluster.Partition("t", 0).Describe().WaitAsync(TimeSpan.FromSeconds(20)));
             Assert.Equal(ErrorCode.LeaderNotAvailable, refusal.Error);
-            Assert.Contains("not found out within 4 s", refusal.Message, StringComparison.Ordinal);
+            Assert.Contains("who leads t-0 did not answer within 4 s", refusal.Message, StringComparison.Ordinal);
         }
         finally
         {
@@ -270,7 +270,7 @@ public sealed class OfficeTests
             Version = office.Version + 1,
             LeaderEpoch = office.LeaderEpoch + 10,
         });
-        var segment = Directory.GetFiles(Path.Combine(cluster.DirectoryOf(broken), "t-0"), "*.log").Order(StringComparer.Ordinal).Last();
+        var segment = NewestSegment(cluster, broken);
         File.Delete(segment);
         Directory.CreateDirectory(segment);
         await cluster.StartNodeAsync(broken);
@@ -296,8 +296,7 @@ public sealed class OfficeTests
             InSyncReplicas = [.. before.Replicas],
             Version = office.Version + 1,
         });
-        var segments = before.Replicas
-            .Select(node => Directory.GetFiles(Path.Combine(cluster.DirectoryOf(node), "t-0"), "*.log").Order(StringComparer.Ordinal).Last()).ToArray();
+        var segments = before.Replicas.Select(node => NewestSegment(cluster, node)).ToArray();
         foreach (var segment in segments)
         {
             File.Move(segment, segment + ".kept");
@@ -340,6 +339,9 @@ public sealed class OfficeTests
         for (var node = 1; node <= 3; node++)
             Assert.False(Directory.Exists(Path.Combine(cluster.DirectoryOf(node), "t-0")));
     }
+
+    private static string NewestSegment(NodeCluster cluster, int node) =>
+        Directory.GetFiles(Path.Combine(cluster.DirectoryOf(node), "t-0"), "*.log").Order(StringComparer.Ordinal).Last();
 
     /// <summary>Changes what is stored of the partition, as another node would.</summary>
     private static async Task StoreAsync(NodeCluster cluster, int node, Func<PartitionOffice, PartitionOffice> change)

@@ -7,12 +7,13 @@ namespace OrleansLog.Engine.Storage;
 /// the round that served them. A round that begins at once has those that came during the one before, the next one the others: each
 /// serves a half. One that waits until as many are there as were served and had come by then serves all of them, by half as many fsyncs. It waits
 /// for no longer than a part of a round, and where they do not come back, less and less often. One thread waits and tells of rounds.
+/// (<see cref="FlushGate"/> has a crowd on one log wait likewise, for less long and by yielding, which takes no journal.)
 /// </summary>
-internal sealed class RoundGathering(int longestWaitUs = 400)
+/// <param name="longestWaitUs">Microseconds that it waits at most.</param>
+/// <param name="shortestRoundUs">Rounds shorter than that are not waited after: it is worth it only where they take several times what it takes
+/// to wake a thread.</param>
+internal sealed class RoundGathering(int longestWaitUs = 400, int shortestRoundUs = 150)
 {
-    /// <summary>Waiting is worth it only where a round takes several times what it takes to wake a thread.</summary>
-    private const int ShortestRoundUs = 150;
-
     private const int MostMisses = 8;
 
     private readonly ThreadRest _rest = new();
@@ -46,7 +47,7 @@ internal sealed class RoundGathering(int longestWaitUs = 400)
         _expected = Math.Max(served + waiting, _before);
         _before = served + waiting;
         var roundUs = MicrosecondsSince(startedAt);
-        _waitUs = roundUs < ShortestRoundUs ? 0 : Math.Min(roundUs / 2, longestWaitUs);
+        _waitUs = roundUs < shortestRoundUs ? 0 : Math.Min(roundUs / 2, longestWaitUs);
     }
 
     /// <summary>Returns when those that are expected are there, or it is not worth waiting for them any longer.</summary>

@@ -67,6 +67,14 @@ public sealed class RoundGatheringTests
     }
 
     [Fact]
+    public void It_does_not_wait_after_a_short_round()
+    {
+        var gathering = new RoundGathering(longestWaitUs: 300_000, shortestRoundUs: int.MaxValue);
+        End(gathering, served: 3, waiting: 2);
+        Assert.False(Waits(gathering, waiting: 2));
+    }
+
+    [Fact]
     public void It_does_not_wait_when_the_last_round_is_over_for_long()
     {
         var gathering = new RoundGathering(longestWaitUs: 200_000);
