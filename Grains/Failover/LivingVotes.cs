@@ -1,13 +1,23 @@
+using Microsoft.Extensions.Options;
+using Orleans.Configuration;
+
 namespace OrleansLog.Grains.Failover;
 
 /// <summary>
-/// A membership table in which only those who are not dead have a vote on whether others are. Orleans lets votes count for two
-/// minutes, whatever became of the voter: a silo that was cut off, voted against the others, was declared dead itself and started
-/// anew would leave a vote against each of them behind, and the next silo that is cut off could have a healthy one declared dead
-/// by its own vote alone. Holds nothing; as thread-safe as the table it stands before.
+/// A membership table in which only those who are not dead have a vote on whether others are, and in which no vote is lost. Orleans
+/// lets votes count for two minutes, whatever became of the voter: a silo that was cut off, voted against the others, was declared
+/// dead itself and started anew would leave a vote against each of them behind, and the next silo that is cut off could have a
+/// healthy one declared dead by its own vote alone. And of two that vote at the same moment Orleans drops one vote, until the
+/// next probe of that voter has gone unanswered as well, most of a second later: here it is cast again. As thread-safe as the
+/// table it stands before.
 /// </summary>
-internal sealed class LivingVotes(IMembershipTable inner) : IMembershipTable
+internal sealed class LivingVotes(
+    IMembershipTable inner, ILocalSiloDetails localSilo, IOptions<ClusterMembershipOptions> options, TimeProvider time) : IMembershipTable
 {
+    private const int Attempts = 5;
+    private const int LeastPauseMs = 2;
+    private const int MostPauseMs = 20;
+
     /// <inheritdoc/>
     public async Task<MembershipTableData> ReadAll()
     {
@@ -30,7 +40,8 @@ internal sealed class LivingVotes(IMembershipTable inner) : IMembershipTable
     public Task<bool> InsertRow(MembershipEntry entry, TableVersion tableVersion) => inner.InsertRow(entry, tableVersion);
 
     /// <inheritdoc/>
-    public Task<bool> UpdateRow(MembershipEntry entry, string etag, TableVersion tableVersion) => inner.UpdateRow(entry, etag, tableVersion);
+    public async Task<bool> UpdateRow(MembershipEntry entry, string etag, TableVersion tableVersion) =>
+        await inner.UpdateRow(entry, etag, tableVersion) || (IsOwnVote(entry) && await VoteAgainAsync(entry.SiloAddress));
 
     /// <inheritdoc/>
     public Task UpdateIAmAlive(MembershipEntry entry) => inner.UpdateIAmAlive(entry);
@@ -43,4 +54,38 @@ internal sealed class LivingVotes(IMembershipTable inner) : IMembershipTable
 
     /// <inheritdoc/>
     public Task CleanupDefunctSiloEntries(DateTimeOffset beforeDate) => inner.CleanupDefunctSiloEntries(beforeDate);
+
+    private bool IsOwnVote(MembershipEntry entry) => !entry.SiloAddress.Equals(localSilo.SiloAddress)
+        && entry.SuspectTimes is { } votes && votes.Exists(vote => vote.Item1.Equals(localSilo.SiloAddress));
+
+    // The rules are Orleans' own (NumVotesForDeathDeclaration, or half of those that are active, if that is less): what was decided by the
+    // table as it was is decided anew by what it is now.
+    private async Task<bool> VoteAgainAsync(SiloAddress suspect)
+    {
+        for (var attempt = 0; attempt < Attempts; attempt++)
+        {
+            // Not all who met here at the same moment again.
+            if (attempt > 0) await Task.Delay(TimeSpan.FromMilliseconds(Random.Shared.Next(LeastPauseMs, MostPauseMs)), time);
+            var table = await ReadAll();
+            if (table.TryGet(suspect) is not { } row) return false;
+            var (entry, etag) = row;
+            // Whoever was quicker had the last word, and this vote is not needed any more.
+            if (entry.Status == SiloStatus.Dead) return true;
+            var now = time.GetUtcNow().UtcDateTime;
+            entry.AddOrUpdateSuspector(localSilo.SiloAddress, now, options.Value.NumVotesForDeathDeclaration);
+            if (FreshVotes(entry, now) >= VotesNeeded(table)) entry.Status = SiloStatus.Dead;
+            if (await inner.UpdateRow(entry, etag, table.Version.Next())) return true;
+        }
+
+        return false;
+    }
+
+    private int FreshVotes(MembershipEntry entry, DateTime now) => entry.SuspectTimes!
+        .Where(vote => now - vote.Item2 < options.Value.DeathVoteExpirationTimeout).DistinctBy(static vote => vote.Item1).Count();
+
+    private int VotesNeeded(MembershipTableData table)
+    {
+        var active = table.Members.Count(static row => row.Item1.Status == SiloStatus.Active);
+        return Math.Min(options.Value.NumVotesForDeathDeclaration, (active + 1) / 2);
+    }
 }

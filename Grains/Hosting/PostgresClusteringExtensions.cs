@@ -39,8 +39,8 @@ public static class PostgresClusteringExtensions
     {
         var table = services.Last(static service => service.ServiceType == typeof(IMembershipTable));
         services.Remove(table);
-        services.AddSingleton<IMembershipTable>(provider => new LivingVotes(
-            (IMembershipTable)ActivatorUtilities.CreateInstance(provider, table.ImplementationType!)));
+        services.AddSingleton<IMembershipTable>(provider => ActivatorUtilities.CreateInstance<LivingVotes>(
+            provider, (IMembershipTable)ActivatorUtilities.CreateInstance(provider, table.ImplementationType!)));
     }
 
     private static PostgresDatabase PostgresOf(MetadataDatabase database) => database as PostgresDatabase

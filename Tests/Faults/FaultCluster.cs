@@ -281,6 +281,8 @@ internal sealed class FaultCluster : IAsyncDisposable
         Environment = _slowSync?.EnvironmentOf(node) ?? new Dictionary<string, string>(),
         Settings = new Dictionary<string, string>
         {
+            ["Logging:LogLevel:OrleansLog.Grains.Failover"] = "Information",
+            ["Logging:LogLevel:Orleans.Runtime.MembershipService"] = "Information",
             ["OrleansLog:NodeId"] = node.ToString(CultureInfo.InvariantCulture),
             ["OrleansLog:AdvertisedHost"] = _network.Address(node),
             ["OrleansLog:Metadata:ConnectionString"] = _database,

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Globalization;
 
 namespace OrleansLog.Tests.Processes;
 
@@ -28,6 +29,7 @@ public sealed class ChildProcess : IAsyncDisposable
     {
         _process = process;
         _name = name;
+        Errors = new LineLog(CopyOfErrors());
         _output = outputBytes is null
             ? ReadAsync(process.StandardOutput, Output)
             : CopyAsync(process.StandardOutput.BaseStream, outputBytes, Output);
@@ -43,7 +45,7 @@ public sealed class ChildProcess : IAsyncDisposable
     /// <summary>What it wrote to its standard output, unless that went elsewhere.</summary>
     public LineLog Output { get; } = new();
 
-    public LineLog Errors { get; } = new();
+    public LineLog Errors { get; }
 
     /// <summary>Its standard input; to be closed by the test.</summary>
     public StreamWriter Input => _process.StandardInput;
@@ -95,6 +97,11 @@ public sealed class ChildProcess : IAsyncDisposable
         lock (Alive) Alive.Add(process);
         return new ChildProcess(process, assembly, outputBytes);
     }
+
+    // Of a run by hand that goes on for longer than a process, or than what is kept of its lines.
+    private string? CopyOfErrors() => Environment.GetEnvironmentVariable("ORLEANSLOG_PROOF_LOGS") is { Length: > 0 } directory
+        ? Path.Combine(Directory.CreateDirectory(directory).FullName, string.Create(CultureInfo.InvariantCulture, $"{DateTime.UtcNow:HHmmss}-{_name}-{Id}.log"))
+        : null;
 
     // A measurement, by hand, may take a silo that was published, which is compiled ahead: ORLEANSLOG_PUBLISHED names its directory.
     private static string DirectoryOf(string assembly) =>

@@ -1,13 +1,15 @@
 namespace OrleansLog.Tests.Processes;
 
 /// <summary>The lines a process has written, the last <see cref="MaxLines"/> of them. Thread-safe.</summary>
-public sealed class LineLog
+/// <param name="copy">A file that is to get them all; null for none.</param>
+public sealed class LineLog(string? copy = null)
 {
     public const int MaxLines = 10_000;
 
     private readonly Lock _gate = new();
     private readonly Queue<string> _lines = new();
     private readonly List<(Func<string, bool> Matches, TaskCompletionSource<string?> Found)> _waits = [];
+    private readonly StreamWriter? _copy = copy is null ? null : new StreamWriter(copy) { AutoFlush = true };
     private bool _ended;
 
     public IReadOnlyList<string> Lines
@@ -40,6 +42,7 @@ public sealed class LineLog
         {
             if (_lines.Count == MaxLines) _lines.Dequeue();
             _lines.Enqueue(line);
+            _copy?.WriteLine(line);
             foreach (var wait in _waits.Where(wait => wait.Matches(line))) wait.Found.TrySetResult(line);
             _waits.RemoveAll(static wait => wait.Found.Task.IsCompleted);
         }
@@ -50,6 +53,7 @@ public sealed class LineLog
         lock (_gate)
         {
             _ended = true;
+            _copy?.Dispose();
             foreach (var wait in _waits) wait.Found.TrySetResult(null);
             _waits.Clear();
         }

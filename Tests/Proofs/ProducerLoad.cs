@@ -10,7 +10,8 @@ namespace OrleansLog.Tests.Proofs;
 /// </summary>
 internal sealed class ProducerLoad
 {
-    private const int PaceRecords = 500;
+    // Short beside the outages that are measured, as a pause of the load looks like one.
+    private const int PausesPerSecond = 20;
     private const int MaxPending = 100_000;
 
     private readonly string _topic;
@@ -85,6 +86,7 @@ internal sealed class ProducerLoad
         var key = new byte[LedgerRecord.KeyLength];
         var value = new byte[LedgerRecord.MaxValueLength];
         var start = Stopwatch.GetTimestamp();
+        var paceRecords = Math.Max(1, _recordsPerSecond / PausesPerSecond);
         for (long sequence = 0; !_stop.IsCancellationRequested; sequence++)
         {
             var record = new LedgerRecord(number, sequence);
@@ -93,7 +95,7 @@ internal sealed class ProducerLoad
             var delivery = await producer.EnqueueAsync(_topic, key, value.AsMemory(0, record.ValueLength));
             _sent[number] = sequence + 1;
             await pending[record.PartitionOf(_ledger.Partitions)].Writer.WriteAsync((record, delivery));
-            if (sequence % PaceRecords != 0) continue;
+            if (sequence % paceRecords != 0) continue;
             var ahead = TimeSpan.FromSeconds((double)sequence / _recordsPerSecond) - Stopwatch.GetElapsedTime(start);
             // What an outage held up is not caught up on, or the load would no longer be the one asked for.
             if (ahead < TimeSpan.Zero) start -= (long)(ahead.TotalSeconds * Stopwatch.Frequency);

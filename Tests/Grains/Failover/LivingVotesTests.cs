@@ -1,0 +1,163 @@
+using System.Net;
+using Microsoft.Extensions.Options;
+using Orleans.Configuration;
+using OrleansLog.Grains.Failover;
+using Xunit;
+
+namespace OrleansLog.Tests.Grains.Failover;
+
+/// <summary>Votes that meet in the membership table. (That the dead have none is tried on PostgreSQL.)</summary>
+public sealed class LivingVotesTests
+{
+    private static readonly SiloAddress First = SiloAddress.New(IPAddress.Parse("10.0.0.1"), 11111, 1);
+    private static readonly SiloAddress Second = SiloAddress.New(IPAddress.Parse("10.0.0.2"), 11111, 1);
+    private static readonly SiloAddress Hung = SiloAddress.New(IPAddress.Parse("10.0.0.3"), 11111, 1);
+    private readonly Table _table = new(First, Second, Hung);
+
+    [Fact]
+    public async Task Of_two_votes_at_the_same_moment_none_is_lost()
+    {
+        var (first, second) = (Of(First), Of(Second));
+        var (toFirst, toSecond) = (await first.ReadAll(), await second.ReadAll());
+        Assert.True(await VoteAsync(first, First, toFirst));
+        Assert.Equal(SiloStatus.Active, _table[Hung].Status);
+        Assert.True(await VoteAsync(second, Second, toSecond));
+        Assert.Equal(SiloStatus.Dead, _table[Hung].Status);
+        Assert.Equal([First, Second], _table[Hung].SuspectTimes!.Select(static vote => vote.Item1).Order());
+    }
+
+    [Fact]
+    public async Task A_vote_that_another_change_came_before_is_cast_again_and_is_one_vote()
+    {
+        var first = Of(First);
+        var seen = await first.ReadAll();
+        await _table.TouchAsync(Second);
+        Assert.True(await VoteAsync(first, First, seen));
+        Assert.Equal(SiloStatus.Active, _table[Hung].Status);
+        Assert.Equal(First, Assert.Single(_table[Hung].SuspectTimes!).Item1);
+    }
+
+    [Fact]
+    public async Task What_was_decided_by_a_vote_that_is_void_by_now_is_decided_anew()
+    {
+        var (first, second) = (Of(First), Of(Second));
+        Assert.True(await VoteAsync(second, Second, await second.ReadAll()));
+        var seen = await first.ReadAll();
+        await _table.TouchAsync(Second, SiloStatus.Dead);
+        // Of those that are left one is half, so the other must be there for a decision to need two.
+        _table.Add(SiloAddress.New(IPAddress.Parse("10.0.0.2"), 11111, 2));
+        Assert.True(await VoteAsync(first, First, seen, SiloStatus.Dead));
+        Assert.Equal(SiloStatus.Active, _table[Hung].Status);
+        Assert.Equal(First, Assert.Single(_table[Hung].SuspectTimes!).Item1);
+    }
+
+    [Fact]
+    public async Task Who_is_dead_already_is_left_as_it_is()
+    {
+        var first = Of(First);
+        var seen = await first.ReadAll();
+        await _table.TouchAsync(Hung, SiloStatus.Dead);
+        var version = _table.Version;
+        Assert.True(await VoteAsync(first, First, seen));
+        Assert.Equal(version, _table.Version);
+    }
+
+    [Fact]
+    public async Task What_is_no_vote_is_refused_as_the_table_refuses_it()
+    {
+        var first = Of(First);
+        var seen = await first.ReadAll();
+        await _table.TouchAsync(Second);
+        var own = seen.TryGet(First)!;
+        own.Item1.Status = SiloStatus.ShuttingDown;
+        Assert.False(await first.UpdateRow(own.Item1, own.Item2, seen.Version.Next()));
+        Assert.Equal(SiloStatus.Active, _table[First].Status);
+    }
+
+    [Fact]
+    public async Task A_table_that_always_changes_is_not_tried_for_ever()
+    {
+        _table.RefusesAll = true;
+        var first = Of(First);
+        Assert.False(await VoteAsync(first, First, await first.ReadAll()));
+    }
+
+    // As Orleans casts it.
+    private static Task<bool> VoteAsync(LivingVotes votes, SiloAddress voter, MembershipTableData seen, SiloStatus status = SiloStatus.Active)
+    {
+        var (entry, etag) = seen.TryGet(Hung)!;
+        entry.AddOrUpdateSuspector(voter, DateTime.UtcNow, 2);
+        entry.Status = status;
+        return votes.UpdateRow(entry, etag, seen.Version.Next());
+    }
+
+    private LivingVotes Of(SiloAddress silo) => new(
+        _table,
+        new Details(silo),
+        Options.Create(new ClusterMembershipOptions { NumVotesForDeathDeclaration = 2 }),
+        TimeProvider.System);
+
+    private sealed record Details(SiloAddress SiloAddress) : ILocalSiloDetails
+    {
+        public string Name => "silo";
+
+        public string ClusterId => "cluster";
+
+        public string DnsHostName => "host";
+
+        public SiloAddress GatewayAddress => SiloAddress;
+    }
+
+    // One version for all rows, as PostgreSQL's has.
+    private sealed class Table(params SiloAddress[] silos) : IMembershipTable
+    {
+        private readonly Dictionary<SiloAddress, MembershipEntry> _rows = silos.ToDictionary(static silo => silo, static silo => Entry(silo));
+
+        public int Version { get; private set; }
+
+        public bool RefusesAll { get; set; }
+
+        public MembershipEntry this[SiloAddress silo] => _rows[silo];
+
+        public void Add(SiloAddress silo) => _rows.Add(silo, Entry(silo));
+
+        public async Task TouchAsync(SiloAddress silo, SiloStatus? status = null)
+        {
+            var entry = Copy(_rows[silo]);
+            entry.Status = status ?? entry.Status;
+            Assert.True(await UpdateRow(entry, string.Empty, new TableVersion(Version + 1, string.Empty)));
+        }
+
+        public Task<MembershipTableData> ReadAll() => Task.FromResult(new MembershipTableData(
+            [.. _rows.Values.Select(static entry => Tuple.Create(Copy(entry), string.Empty))], new TableVersion(Version, string.Empty)));
+
+        public Task<bool> UpdateRow(MembershipEntry entry, string etag, TableVersion tableVersion)
+        {
+            if (RefusesAll || tableVersion.Version != Version + 1) return Task.FromResult(false);
+            Version++;
+            _rows[entry.SiloAddress] = Copy(entry);
+            return Task.FromResult(true);
+        }
+
+        public Task<MembershipTableData> ReadRow(SiloAddress key) => throw new NotSupportedException();
+
+        public Task<bool> InsertRow(MembershipEntry entry, TableVersion tableVersion) => throw new NotSupportedException();
+
+        public Task UpdateIAmAlive(MembershipEntry entry) => throw new NotSupportedException();
+
+        public Task InitializeMembershipTable(bool tryInitTableVersion) => throw new NotSupportedException();
+
+        public Task DeleteMembershipTableEntries(string clusterId) => throw new NotSupportedException();
+
+        public Task CleanupDefunctSiloEntries(DateTimeOffset beforeDate) => throw new NotSupportedException();
+
+        private static MembershipEntry Entry(SiloAddress silo) => new() { SiloAddress = silo, Status = SiloStatus.Active };
+
+        private static MembershipEntry Copy(MembershipEntry entry) => new()
+        {
+            SiloAddress = entry.SiloAddress,
+            Status = entry.Status,
+            SuspectTimes = entry.SuspectTimes?.ToList(),
+        };
+    }
+}
