@@ -53,8 +53,12 @@ internal sealed class SiloProcess : IAsyncDisposable
         var watch = Stopwatch.StartNew();
         var process = Process.Start(start) ?? throw new InvalidOperationException("The silo did not start.");
         using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(60));
-        var line = await process.StandardOutput.ReadLineAsync(limit.Token)
-            ?? throw new InvalidOperationException($"The silo ended with exit code {process.ExitCode} before it was ready.");
+        if (await process.StandardOutput.ReadLineAsync(limit.Token) is not { } line)
+        {
+            await process.WaitForExitAsync(limit.Token);
+            throw new InvalidOperationException($"The silo ended with exit code {process.ExitCode} before it was ready.");
+        }
+
         var ready = watch.Elapsed;
         Console.Error.WriteLine(line);
         return new SiloProcess(process, gatewayPort, ready);

@@ -284,7 +284,7 @@ public sealed partial class LogManager : IAsyncDisposable
 
     private CommitJournal UseJournal(int fileBytes)
     {
-        var journal = new CommitJournal(_fileSystem, _directory.Path, fileBytes, _logger);
+        var journal = new CommitJournal(_fileSystem, _directory.Path, fileBytes, _time, _logger);
         var settling = new JournalSettling(journal, _flushes, TryGetLog, _logger);
         journal.Filled = settling.Request;
         _flushes.UseJournal(journal, settling, _options.CompletesTogether);

@@ -18,7 +18,8 @@ public sealed partial class PartitionLog : IJournaledLog
     /// <inheritdoc/>
     // Without the lock, so that whoever queues the log does not wait for a flush of it: Collect looks again.
     bool IJournaledLog.MayShare =>
-        _journal is not null && Volatile.Read(ref _segments)[^1].SizeInBytes - _durable.Position is >= 0 and <= JournalRound.MaxBytesOfLog;
+        _journal is not null && Volatile.Read(ref _segments)[^1].SizeInBytes - _durable.Position is >= 0 and var bytes
+        && bytes <= _journal.MaxBytesOfLog;
 
     /// <inheritdoc/>
     JournalShare IJournaledLog.Collect(JournalRound round)

@@ -17,7 +17,8 @@ namespace OrleansLog.Engine.Storage;
 /// </para>
 /// Thread-safe. Its lock is the last to be taken: it calls no log while it holds it.
 /// </summary>
-internal sealed class CommitJournal(IFileSystem fileSystem, string directory, int fileBytes, ILogger logger) : IDisposable
+internal sealed class CommitJournal(
+    IFileSystem fileSystem, string directory, int fileBytes, TimeProvider time, ILogger logger) : IDisposable
 {
     // So many times the bytes of one file must be free for both to be made.
     private const long LeastRoom = 16;
@@ -26,6 +27,7 @@ internal sealed class CommitJournal(IFileSystem fileSystem, string directory, in
     private readonly Lock _gate = new();
     private readonly Dictionary<TopicPartition, JournalLog> _logs = [];
     private readonly JournalFile[] _files = [new(JournalReplay.PathsIn(directory)[0]), new(JournalReplay.PathsIn(directory)[1])];
+    private readonly JournalPace _pace = new(time);
     private readonly byte[] _voidRound = new byte[JournalFormat.Alignment * 2];
     private volatile JournalState _state;
     private int _current;
@@ -33,6 +35,9 @@ internal sealed class CommitJournal(IFileSystem fileSystem, string directory, in
 
     /// <summary>Where it stands.</summary>
     public JournalState State => _state;
+
+    /// <summary>The most bytes of one log that are to go into a round now; of one with more, its own fsync costs less.</summary>
+    public int MaxBytesOfLog => _pace.MaxBytesOfLog;
 
     /// <summary>Raised, without any lock held, when a file is full, with the number of the file.</summary>
     public Action<int>? Filled { get; set; }
@@ -112,7 +117,9 @@ internal sealed class CommitJournal(IFileSystem fileSystem, string directory, in
                 _files[_current].Position = 0;
             }
 
+            var began = time.GetTimestamp();
             if (!TryWrite(bytes)) return false;
+            _pace.Note(bytes.Length, time.GetElapsedTime(began));
             foreach (var part in round.Parts)
             {
                 part.Log.LastEntry = _number;

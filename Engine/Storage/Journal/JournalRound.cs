@@ -3,9 +3,6 @@ namespace OrleansLog.Engine.Storage;
 /// <summary>Bytes of several logs that go into the commit journal together. Used by one thread at a time.</summary>
 internal sealed class JournalRound
 {
-    /// <summary>The most bytes of one log; more are made durable by an fsync of its own, which costs no more then.</summary>
-    public const int MaxBytesOfLog = 64 * 1024;
-
     private const int MaxBytes = 2 * 1024 * 1024;
     private readonly List<Part> _parts = [];
     private byte[] _buffer = new byte[256 * 1024];
@@ -27,7 +24,7 @@ internal sealed class JournalRound
     {
         batches = default;
         var size = JournalFormat.SizeOf(log, bytes);
-        if (bytes > MaxBytesOfLog || _length + size > MaxBytes) return false;
+        if (bytes > JournalPace.LargeBytes || _length + size > MaxBytes) return false;
         if (_length + size > _buffer.Length) Array.Resize(ref _buffer, Math.Min(MaxBytes, Math.Max(_buffer.Length * 2, _length + size)));
         batches = JournalFormat.WriteEntry(
             _buffer.AsSpan(_length, size), JournalEntryKind.Batches, log, segmentBaseOffset, position, bytes);

@@ -24,6 +24,20 @@ public sealed class CommitJournalTests : IAsyncDisposable
         for (var log = 0; log < 3; log++) Assert.Equal(_logs[log].LogEndOffset, _logs[log].FlushedOffset);
     }
 
+    [Fact]
+    public async Task Large_batches_are_flushed_together_too_but_not_the_largest()
+    {
+        await using var logs = await JournalHarness.StartAsync(seed: 3, journalBytes: 8 * 1024 * 1024);
+        string Large(char letter, int bytes) => new(letter, bytes);
+        var (before, journal) = (logs.Disk.FlushCount, logs.JournalFlushes);
+        await logs.CommitTogetherAsync((0, Large('a', 128 * 1024)), (1, Large('b', 500 * 1024)), (2, Large('c', 600 * 1024)));
+        Assert.Equal(journal + 1, logs.JournalFlushes);
+        Assert.Equal(before + 3, logs.Disk.FlushCount); // the journal's, that of the largest, and that of the log that was flushed meanwhile
+        var expected = Enumerable.Range(0, 3).Select(logs.Read).ToArray();
+        await logs.CrashAsync(CrashKind.ForgetAll);
+        for (var log = 0; log < 3; log++) Assert.Equal(expected[log], logs.Read(log));
+    }
+
     [Theory]
     [InlineData(CrashKind.ForgetAll)]
     [InlineData(CrashKind.Torn)]

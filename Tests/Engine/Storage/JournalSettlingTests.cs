@@ -16,7 +16,7 @@ public sealed class JournalSettlingTests : IDisposable
     public JournalSettlingTests()
     {
         _disk.CreateDirectory("/data");
-        _journal = new CommitJournal(_disk, "/data", 32 * 1024, NullLogger.Instance);
+        _journal = new CommitJournal(_disk, "/data", 32 * 1024, TimeProvider.System, NullLogger.Instance);
         _settling = new JournalSettling(_journal, _scheduler, static _ => null, NullLogger.Instance);
     }
 
