@@ -40,7 +40,7 @@ public sealed partial class PartitionLog : IJournaledLog
                 var size = active.SizeInBytes;
                 var count = size - _durable.Position;
                 if (count == 0) return JournalShare.Nothing;
-                if (count < 0 || !round.TryAdd(_journalLog!, generation, active.BaseOffset, _durable.Position, count, out var batches))
+                if (count < 0 || count > _journal.MaxBytesOfLog || !round.TryAdd(_journalLog!, generation, active.BaseOffset, _durable.Position, count, out var batches))
                     return JournalShare.Refused;
                 if (active.File.Read(batches, _durable.Position) == count)
                 {

@@ -23,7 +23,6 @@ internal sealed partial class CrashDetector(
 {
     private const int Looks = 2;
     private const int MaxAsked = 2;
-    private const int KillLooks = 30;
     private static readonly TimeSpan LookPause = TimeSpan.FromMilliseconds(10);
     private static readonly TimeSpan ProbePatience = TimeSpan.FromMilliseconds(200);
     private static readonly TimeSpan AskPatience = TimeSpan.FromMilliseconds(400);
@@ -85,23 +84,11 @@ internal sealed partial class CrashDetector(
             {
                 if (!isTold) LogCrashed(silo, (long)time.GetElapsedTime(began).TotalMilliseconds);
                 isTold = true;
-                if (!await membership.TryKill(silo) || !await IsGoneSoonAsync(silo)) return false;
+                if (!await membership.TryKill(silo)) return false;
                 LogDeclared(silo, (long)time.GetElapsedTime(began).TotalMilliseconds);
                 return true;
             },
             _stopping.Token);
-    }
-
-    // Orleans only takes note of a kill at first, and drops it when another change of the membership comes in between.
-    private async Task<bool> IsGoneSoonAsync(SiloAddress silo)
-    {
-        for (var look = 0; IsMember(silo); look++)
-        {
-            if (look == KillLooks) return false;
-            await Task.Delay(LookPause, time, _stopping.Token);
-        }
-
-        return true;
     }
 
     private async Task<bool> IsRefusedAsync(SiloAddress silo)

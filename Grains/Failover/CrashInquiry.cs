@@ -9,12 +9,15 @@ namespace OrleansLog.Grains.Failover;
 internal sealed class CrashInquiry(
     Func<bool> isMember, Func<Task<bool>> isRefused, Func<Task<bool>> isSeenByOthers, TimeProvider time)
 {
-    // 1.3 s in all, and what the looks themselves take.
+    // 1.3 s in all, and what the looks and declarations themselves take.
     private static readonly int[] s_pausesMs = [20, 40, 80, 160, 320, 640];
+    private const int MembershipPauseMs = 10;
+    private const int MembershipLooks = 30;
 
     /// <summary>
     /// Looks until <paramref name="declare"/> has declared the silo dead, or it is no longer a member, or all looks are
-    /// used up. Answers whether it was declared dead.
+    /// used up. Answers whether it was declared dead. Orleans only takes note of that at first, and drops it when another change of the
+    /// membership comes in between: so it is seen to have come about, or done again.
     /// </summary>
     public async Task<bool> RunAsync(Func<Task<bool>> declare, CancellationToken cancellationToken)
     {
@@ -24,9 +27,20 @@ internal sealed class CrashInquiry(
             if (!isMember()) return false;
             // Both at a time: what they say is of the same moment.
             var asked = isSeenByOthers();
-            if (await isRefused() & await asked && await declare()) return true;
+            if (await isRefused() & await asked && await declare() && await IsGoneSoonAsync(cancellationToken)) return true;
         }
 
         return false;
+    }
+
+    private async Task<bool> IsGoneSoonAsync(CancellationToken cancellationToken)
+    {
+        for (var look = 0; isMember(); look++)
+        {
+            if (look == MembershipLooks) return false;
+            await Task.Delay(TimeSpan.FromMilliseconds(MembershipPauseMs), time, cancellationToken);
+        }
+
+        return true;
     }
 }

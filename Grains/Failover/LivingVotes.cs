@@ -41,7 +41,7 @@ internal sealed class LivingVotes(
 
     /// <inheritdoc/>
     public async Task<bool> UpdateRow(MembershipEntry entry, string etag, TableVersion tableVersion) =>
-        await inner.UpdateRow(entry, etag, tableVersion) || (IsOwnVote(entry) && await VoteAgainAsync(entry.SiloAddress));
+        await inner.UpdateRow(entry, etag, tableVersion) || (IsOwnVote(entry) && await VoteAgainAsync(entry.SiloAddress, entry.Status == SiloStatus.Dead));
 
     /// <inheritdoc/>
     public Task UpdateIAmAlive(MembershipEntry entry) => inner.UpdateIAmAlive(entry);
@@ -55,26 +55,32 @@ internal sealed class LivingVotes(
     /// <inheritdoc/>
     public Task CleanupDefunctSiloEntries(DateTimeOffset beforeDate) => inner.CleanupDefunctSiloEntries(beforeDate);
 
-    private bool IsOwnVote(MembershipEntry entry) => !entry.SiloAddress.Equals(localSilo.SiloAddress)
+    // Kills by order, which Orleans writes in the same way, are cast again as votes only: whoever ordered one looks whether it came about.
+    private bool IsOwnVote(MembershipEntry entry) => options.Value.LivenessEnabled && !entry.SiloAddress.Equals(localSilo.SiloAddress)
         && entry.SuspectTimes is { } votes && votes.Exists(vote => vote.Item1.Equals(localSilo.SiloAddress));
 
-    // The rules are Orleans' own (NumVotesForDeathDeclaration, or half of those that are active, if that is less): what was decided by the
-    // table as it was is decided anew by what it is now.
-    private async Task<bool> VoteAgainAsync(SiloAddress suspect)
+    // What was decided by the table as it was is decided anew by what it is now, and by Orleans' own rules: a silo that is not a member (any
+    // more) has no vote; NumVotesForDeathDeclaration of them are needed, or half of the active silos that sign, if that is less. (A vote
+    // of a silo that was asked to probe is not cast again, as none is.)
+    private async Task<bool> VoteAgainAsync(SiloAddress suspect, bool isDeath)
     {
+        var refusedAt = time.GetTimestamp();
         for (var attempt = 0; attempt < Attempts; attempt++)
         {
             // Not all who met here at the same moment again.
             if (attempt > 0) await Task.Delay(TimeSpan.FromMilliseconds(Random.Shared.Next(LeastPauseMs, MostPauseMs)), time);
             var table = await ReadAll();
+            // The evidence is as old as that; another probe is to say whether it still holds.
+            if (time.GetElapsedTime(refusedAt) > options.Value.ProbeTimeout) return false;
+            if (table.TryGet(localSilo.SiloAddress) is not { Item1.Status: SiloStatus.Active or SiloStatus.Joining }) return false;
             if (table.TryGet(suspect) is not { } row) return false;
             var (entry, etag) = row;
             // Whoever was quicker had the last word, and this vote is not needed any more.
             if (entry.Status == SiloStatus.Dead) return true;
             var now = time.GetUtcNow().UtcDateTime;
             entry.AddOrUpdateSuspector(localSilo.SiloAddress, now, options.Value.NumVotesForDeathDeclaration);
-            if (FreshVotes(entry, now) >= VotesNeeded(table)) entry.Status = SiloStatus.Dead;
-            if (await inner.UpdateRow(entry, etag, table.Version.Next())) return true;
+            if (FreshVotes(entry, now) >= VotesNeeded(table, now)) entry.Status = SiloStatus.Dead;
+            if (await inner.UpdateRow(entry, etag, table.Version.Next())) return entry.Status == SiloStatus.Dead || !isDeath;
         }
 
         return false;
@@ -83,9 +89,12 @@ internal sealed class LivingVotes(
     private int FreshVotes(MembershipEntry entry, DateTime now) => entry.SuspectTimes!
         .Where(vote => now - vote.Item2 < options.Value.DeathVoteExpirationTimeout).DistinctBy(static vote => vote.Item1).Count();
 
-    private int VotesNeeded(MembershipTableData table)
+    private int VotesNeeded(MembershipTableData table, DateTime now)
     {
-        var active = table.Members.Count(static row => row.Item1.Status == SiloStatus.Active);
+        var silence = options.Value.IAmAliveTablePublishTimeout * options.Value.NumMissedTableIAmAliveLimit;
+        var active = table.Members.Count(row => row.Item1.Status == SiloStatus.Active && now - SignedAt(row.Item1) <= silence);
         return Math.Min(options.Value.NumVotesForDeathDeclaration, (active + 1) / 2);
     }
+
+    private static DateTime SignedAt(MembershipEntry entry) => entry.StartTime > entry.IAmAliveTime ? entry.StartTime : entry.IAmAliveTime;
 }

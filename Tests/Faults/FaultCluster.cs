@@ -273,6 +273,8 @@ internal sealed class FaultCluster : IAsyncDisposable
         }
     }
 
+    private static string LogLevel => ProofSettings.Logs is null ? "Warning" : "Information";
+
     private SiloSetup SetupOf(int node) => new(DataOf(node), GatewayPort, SiloPort)
     {
         Host = _network.Address(node),
@@ -281,13 +283,14 @@ internal sealed class FaultCluster : IAsyncDisposable
         Environment = _slowSync?.EnvironmentOf(node) ?? new Dictionary<string, string>(),
         Settings = new Dictionary<string, string>
         {
-            ["Logging:LogLevel:OrleansLog.Grains.Failover"] = "Information",
-            ["Logging:LogLevel:Orleans.Runtime.MembershipService"] = "Information",
             ["OrleansLog:NodeId"] = node.ToString(CultureInfo.InvariantCulture),
             ["OrleansLog:AdvertisedHost"] = _network.Address(node),
             ["OrleansLog:Metadata:ConnectionString"] = _database,
             ["OrleansLog:ScrubInterval"] = "00:00:03",
             ["OrleansLog:MaxScrubBytesPerSecond"] = "100000000",
+            // Who was declared dead when, for whoever reads the logs.
+            ["Logging:LogLevel:OrleansLog.Grains.Failover"] = LogLevel,
+            ["Logging:LogLevel:Orleans.Runtime.MembershipService"] = LogLevel,
         },
     };
 

@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Globalization;
+using OrleansLog.Tests.Proofs;
 
 namespace OrleansLog.Tests.Processes;
 
@@ -10,6 +11,7 @@ namespace OrleansLog.Tests.Processes;
 public sealed class ChildProcess : IAsyncDisposable
 {
     private static readonly HashSet<Process> Alive = [];
+    private static int s_copies;
 
     private readonly Process _process;
     private readonly Task _output;
@@ -25,11 +27,11 @@ public sealed class ChildProcess : IAsyncDisposable
         }
     };
 
-    private ChildProcess(Process process, string name, Stream? outputBytes)
+    private ChildProcess(Process process, string name, Stream? outputBytes, LineLog errors)
     {
         _process = process;
         _name = name;
-        Errors = new LineLog(CopyOfErrors());
+        Errors = errors;
         _output = outputBytes is null
             ? ReadAsync(process.StandardOutput, Output)
             : CopyAsync(process.StandardOutput.BaseStream, outputBytes, Output);
@@ -93,14 +95,17 @@ public sealed class ChildProcess : IAsyncDisposable
             start.Environment.Remove(name);
 
         foreach (var (name, value) in environment ?? new Dictionary<string, string>()) start.Environment[name] = value;
+        var errors = new LineLog(CopyOfErrors(assembly));
         var process = Process.Start(start) ?? throw new InvalidOperationException($"{assembly} did not start.");
         lock (Alive) Alive.Add(process);
-        return new ChildProcess(process, assembly, outputBytes);
+        return new ChildProcess(process, assembly, outputBytes, errors);
     }
 
     // Of a run by hand that goes on for longer than a process, or than what is kept of its lines.
-    private string? CopyOfErrors() => Environment.GetEnvironmentVariable("ORLEANSLOG_PROOF_LOGS") is { Length: > 0 } directory
-        ? Path.Combine(Directory.CreateDirectory(directory).FullName, string.Create(CultureInfo.InvariantCulture, $"{DateTime.UtcNow:HHmmss}-{_name}-{Id}.log"))
+    private static string? CopyOfErrors(string name) => ProofSettings.Logs is { } directory
+        ? Path.Combine(
+            Directory.CreateDirectory(directory).FullName,
+            string.Create(CultureInfo.InvariantCulture, $"{DateTime.UtcNow:HHmmss}-{name}-{Interlocked.Increment(ref s_copies)}.log"))
         : null;
 
     // A measurement, by hand, may take a silo that was published, which is compiled ahead: ORLEANSLOG_PUBLISHED names its directory.

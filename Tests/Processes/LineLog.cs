@@ -42,9 +42,22 @@ public sealed class LineLog(string? copy = null)
         {
             if (_lines.Count == MaxLines) _lines.Dequeue();
             _lines.Enqueue(line);
-            _copy?.WriteLine(line);
+            Copy(line);
             foreach (var wait in _waits.Where(wait => wait.Matches(line))) wait.Found.TrySetResult(line);
             _waits.RemoveAll(static wait => wait.Found.Task.IsCompleted);
+        }
+    }
+
+    // A copy that cannot be written must not keep the process from going on.
+    private void Copy(string line)
+    {
+        try
+        {
+            _copy?.WriteLine(line);
+        }
+        catch (IOException)
+        {
+            // The lines themselves are here.
         }
     }
 

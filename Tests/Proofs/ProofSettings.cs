@@ -20,6 +20,9 @@ internal static class ProofSettings
     /// <summary>The one fault to be tried over and over, by its name: <c>ORLEANSLOG_PROOF_FAULT</c>; null for any.</summary>
     public static string? OnlyFault => Environment.GetEnvironmentVariable("ORLEANSLOG_PROOF_FAULT");
 
+    /// <summary>A directory for what the processes log: <c>ORLEANSLOG_PROOF_LOGS</c>; null for none.</summary>
+    public static string? Logs => Environment.GetEnvironmentVariable("ORLEANSLOG_PROOF_LOGS") is { Length: > 0 } directory ? directory : null;
+
     /// <summary>Where chance starts from: <c>ORLEANSLOG_PROOF_SEED</c>, to repeat a run; else a new one for each run.</summary>
     public static int Seed => Read("ORLEANSLOG_PROOF_SEED", Random.Shared.Next(1, int.MaxValue));
 

@@ -22,6 +22,9 @@ internal sealed class CommitJournal(
 {
     // So many times the bytes of one file must be free for both to be made.
     private const long LeastRoom = 16;
+
+    // So many times the most bytes of one log are to have room in a file.
+    private const int LeastRounds = 32;
     private static readonly byte[] s_zeros = new byte[256 * 1024];
 
     private readonly Lock _gate = new();
@@ -30,14 +33,19 @@ internal sealed class CommitJournal(
     private readonly JournalPace _pace = new(time);
     private readonly byte[] _voidRound = new byte[JournalFormat.Alignment * 2];
     private volatile JournalState _state;
+    private volatile bool _isFull;
     private int _current;
     private long _number;
 
     /// <summary>Where it stands.</summary>
     public JournalState State => _state;
 
-    /// <summary>The most bytes of one log that are to go into a round now; of one with more, its own fsync costs less.</summary>
-    public int MaxBytesOfLog => _pace.MaxBytesOfLog;
+    /// <summary>
+    /// The most bytes of one log that are to go into a round now; of one with more, its own fsync costs less. While both files are full, and where
+    /// they are so small that they soon would be, only what is always worth it.
+    /// </summary>
+    public int MaxBytesOfLog =>
+        _isFull ? JournalPace.SmallBytes : Math.Min(_pace.MaxBytesOfLog, Math.Max(JournalPace.SmallBytes, fileBytes / LeastRounds));
 
     /// <summary>Raised, without any lock held, when a file is full, with the number of the file.</summary>
     public Action<int>? Filled { get; set; }
@@ -110,7 +118,8 @@ internal sealed class CommitJournal(
             var bytes = round.Complete(_number + 1);
             if (_files[_current].Position + bytes.Length > fileBytes)
             {
-                if (!_files[1 - _current].IsFree || bytes.Length > fileBytes) return false;
+                _isFull = !_files[1 - _current].IsFree;
+                if (_isFull || bytes.Length > fileBytes) return false;
                 filled = _current;
                 _current = 1 - _current;
                 _files[_current].IsFree = false;
@@ -243,6 +252,7 @@ internal sealed class CommitJournal(
         {
             _files[file].Logs.Clear();
             _files[file].IsFree = true;
+            _isFull = false;
         }
     }
 

@@ -57,10 +57,17 @@ internal sealed class JointFlush
             return;
         }
 
+        for (var next = 0; next < gates.Count;) RunSome(gates, ref next);
+    }
+
+    // As many as there is room for in one round.
+    private void RunSome(IReadOnlyList<FlushGate> gates, ref int next)
+    {
+        var isFirst = next == 0;
         _members.Clear();
         _round.Clear();
-        foreach (var gate in gates)
-            if (gate.TryBegin(out var truncations)) _members.Add(new Member(gate, truncations, Collect(gate)));
+        for (; next < gates.Count && _round.HasRoom; next++)
+            if (gates[next].TryBegin(out var truncations)) _members.Add(new Member(gates[next], truncations, Collect(gates[next])));
         // One alone needs no journal.
         var isCommitted = _round.Parts.Count > 1 && _journal.TryCommit(_round);
         for (var i = 0; i < _members.Count; i++)
@@ -72,7 +79,7 @@ internal sealed class JointFlush
         }
 
         if (_journal.State == JournalState.Failed) _settling.Attend();
-        _onDurable();
+        if (isFirst) _onDurable();
         _end();
         foreach (var (gate, truncations, outcome) in _members)
             if (outcome == Outcome.Alone && gate.TryFlush()) gate.End(truncations);

@@ -4,6 +4,7 @@ namespace OrleansLog.Engine.Storage;
 internal sealed class JournalRound
 {
     private const int MaxBytes = 2 * 1024 * 1024;
+    private const int MaxHeadBytes = 1024; // of an entry: a topic's name has at most 249 characters
     private readonly List<Part> _parts = [];
     private byte[] _buffer = new byte[256 * 1024];
     private int _length = JournalFormat.RoundHeaderSize;
@@ -12,6 +13,9 @@ internal sealed class JournalRound
     public readonly record struct Part(JournalLog Log, int Generation, int Start, int Length);
 
     public IReadOnlyList<Part> Parts => _parts;
+
+    /// <summary>Whether any log's bytes are sure to find room.</summary>
+    public bool HasRoom => _length + JournalPace.LargeBytes + MaxHeadBytes <= MaxBytes;
 
     public void Clear()
     {

@@ -9,6 +9,7 @@ namespace OrleansLog.Tests.Engine.Storage;
 public sealed class CommitJournalTests : IAsyncDisposable
 {
     private const int JournalBytes = 64 * 1024;
+    private const int LargeJournalBytes = 32 * 1024 * 1024;
     private readonly JournalHarness _logs = new(new FaultyFileSystem(seed: 1), JournalBytes);
 
     public ValueTask DisposeAsync() => _logs.DisposeAsync();
@@ -27,8 +28,7 @@ public sealed class CommitJournalTests : IAsyncDisposable
     [Fact]
     public async Task Large_batches_are_flushed_together_too_but_not_the_largest()
     {
-        await using var logs = await JournalHarness.StartAsync(seed: 3, journalBytes: 8 * 1024 * 1024);
-        string Large(char letter, int bytes) => new(letter, bytes);
+        await using var logs = await JournalHarness.StartAsync(seed: 3, LargeJournalBytes);
         var (before, journal) = (logs.Disk.FlushCount, logs.JournalFlushes);
         await logs.CommitTogetherAsync((0, Large('a', 128 * 1024)), (1, Large('b', 500 * 1024)), (2, Large('c', 600 * 1024)));
         Assert.Equal(journal + 1, logs.JournalFlushes);
@@ -36,6 +36,31 @@ public sealed class CommitJournalTests : IAsyncDisposable
         var expected = Enumerable.Range(0, 3).Select(logs.Read).ToArray();
         await logs.CrashAsync(CrashKind.ForgetAll);
         for (var log = 0; log < 3; log++) Assert.Equal(expected[log], logs.Read(log));
+    }
+
+    [Fact]
+    public async Task More_than_has_room_in_one_round_takes_two()
+    {
+        await using var logs = new JournalHarness(new FaultyFileSystem(seed: 4), LargeJournalBytes, count: 8);
+        await logs.OpenAsync();
+        await logs.PrepareAsync();
+        var (before, journal) = (logs.Disk.FlushCount, logs.JournalFlushes);
+        await logs.CommitTogetherAsync([.. Enumerable.Range(0, 7).Select(static log => (log, Large('a', 400 * 1024)))]);
+        Assert.Equal(journal + 2, logs.JournalFlushes);
+        Assert.Equal(before + 3, logs.Disk.FlushCount);
+    }
+
+    [Fact]
+    public async Task On_a_slow_disk_large_batches_do_not_go_through_the_journal()
+    {
+        await using var logs = await JournalHarness.StartAsync(seed: 5, LargeJournalBytes);
+        logs.JournalTakes = TimeSpan.FromMilliseconds(10);
+        for (var round = 0; round < 6; round++) await logs.CommitTogetherAsync((0, Large('a', 400 * 1024)), (1, Large('b', 400 * 1024)));
+        var journal = logs.JournalFlushes;
+        await logs.CommitTogetherAsync((0, Large('a', 100 * 1024)), (1, Large('b', 100 * 1024)));
+        Assert.Equal(journal, logs.JournalFlushes);
+        await logs.CommitTogetherAsync((0, "a"), (1, "b"));
+        Assert.Equal(journal + 1, logs.JournalFlushes);
     }
 
     [Theory]
@@ -332,4 +357,6 @@ public sealed class CommitJournalTests : IAsyncDisposable
         await _logs.OpenAsync();
         await _logs.PrepareAsync();
     }
+
+    private static string Large(char letter, int bytes) => new(letter, bytes);
 }

@@ -25,6 +25,9 @@ internal sealed class JournalHarness(FaultyFileSystem disk, int journalBytes, in
     /// <summary>Fsyncs of the journal.</summary>
     public int JournalFlushes { get; private set; }
 
+    /// <summary>How long each fsync of the journal takes.</summary>
+    public TimeSpan JournalTakes { get; set; }
+
     public int Count => count;
 
     public static string[] JournalPaths => JournalReplay.PathsIn(DataDirectory);
@@ -50,7 +53,11 @@ internal sealed class JournalHarness(FaultyFileSystem disk, int journalBytes, in
         _free.Set();
         disk.BeforeFlush = path =>
         {
-            if (path.Contains("commit-journal", StringComparison.Ordinal)) JournalFlushes++;
+            if (path.Contains("commit-journal", StringComparison.Ordinal))
+            {
+                JournalFlushes++;
+                if (JournalTakes > TimeSpan.Zero) Thread.Sleep(JournalTakes);
+            }
             else if (path.Contains($"orders-{count - 1}/", StringComparison.Ordinal)
                 && path.EndsWith(LogFileNames.Log, StringComparison.Ordinal) && Interlocked.Exchange(ref _mustHold, 0) == 1)
             {

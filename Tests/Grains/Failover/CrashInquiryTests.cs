@@ -49,6 +49,22 @@ public sealed class CrashInquiryTests
     }
 
     [Fact]
+    public async Task A_declaration_that_does_not_come_about_is_made_again()
+    {
+        Assert.True(await RunAsync(isRefused: _ => true, isSeenByOthers: _ => true, isMember: () => _declared < 2));
+        Assert.Equal(2, _declared);
+        Assert.InRange(Elapsed, TimeSpan.FromMilliseconds(100), TimeSpan.FromSeconds(1));
+    }
+
+    [Fact]
+    public async Task A_declaration_that_comes_about_late_is_made_once()
+    {
+        Assert.True(await RunAsync(
+            isRefused: _ => true, isSeenByOthers: _ => true, isMember: () => _declared == 0 || Elapsed < TimeSpan.FromMilliseconds(60)));
+        Assert.Equal(1, _declared);
+    }
+
+    [Fact]
     public async Task A_silo_that_is_not_a_member_any_more_is_not_looked_at()
     {
         Assert.False(await RunAsync(isRefused: _ => true, isSeenByOthers: _ => true, isMember: () => false));
@@ -61,7 +77,7 @@ public sealed class CrashInquiryTests
         Func<int, bool> isRefused, Func<int, bool> isSeenByOthers, Func<bool>? isDeclared = null, Func<bool>? isMember = null)
     {
         var inquiry = new CrashInquiry(
-            isMember ?? (() => true),
+            isMember ?? (() => _declared == 0 || isDeclared?.Invoke() == false),
             () => Task.FromResult(isRefused(_looks)),
             () => Task.FromResult(isSeenByOthers(++_looks)),
             _time);

@@ -46,8 +46,54 @@ public sealed class LivingVotesTests
         await _table.TouchAsync(Second, SiloStatus.Dead);
         // Of those that are left one is half, so the other must be there for a decision to need two.
         _table.Add(SiloAddress.New(IPAddress.Parse("10.0.0.2"), 11111, 2));
-        Assert.True(await VoteAsync(first, First, seen, SiloStatus.Dead));
+        Assert.False(await VoteAsync(first, First, seen, SiloStatus.Dead));
         Assert.Equal(SiloStatus.Active, _table[Hung].Status);
+        Assert.Equal(First, Assert.Single(_table[Hung].SuspectTimes!).Item1);
+    }
+
+    [Theory]
+    [InlineData(SiloStatus.Dead)]
+    [InlineData(SiloStatus.ShuttingDown)]
+    public async Task Who_is_no_member_any_more_has_no_second_vote(SiloStatus status)
+    {
+        var first = Of(First);
+        var seen = await first.ReadAll();
+        // That is what came before its vote, and of the two that are left one would be enough.
+        await _table.TouchAsync(First, status);
+        Assert.False(await VoteAsync(first, First, seen));
+        Assert.Equal(SiloStatus.Active, _table[Hung].Status);
+        Assert.Empty(_table[Hung].SuspectTimes ?? []);
+    }
+
+    [Fact]
+    public async Task A_kill_that_another_change_came_before_is_a_vote_and_said_to_have_failed()
+    {
+        var first = Of(First);
+        var seen = await first.ReadAll();
+        await _table.TouchAsync(Second);
+        Assert.False(await VoteAsync(first, First, seen, SiloStatus.Dead));
+        Assert.Equal(SiloStatus.Active, _table[Hung].Status);
+        Assert.Equal(First, Assert.Single(_table[Hung].SuspectTimes!).Item1);
+    }
+
+    [Fact]
+    public async Task Silos_that_have_not_signed_for_long_are_not_needed()
+    {
+        var first = Of(First);
+        _table[Second].IAmAliveTime = _table[Second].StartTime = DateTime.UtcNow.AddHours(-1);
+        var seen = await first.ReadAll();
+        await _table.TouchAsync(Second);
+        Assert.True(await VoteAsync(first, First, seen, SiloStatus.Dead));
+        Assert.Equal(SiloStatus.Dead, _table[Hung].Status);
+    }
+
+    [Fact]
+    public async Task A_vote_that_meets_others_again_and_again_is_cast_in_the_end()
+    {
+        var first = Of(First);
+        var seen = await first.ReadAll();
+        _table.RefusesNext = 3;
+        Assert.True(await VoteAsync(first, First, seen));
         Assert.Equal(First, Assert.Single(_table[Hung].SuspectTimes!).Item1);
     }
 
@@ -77,9 +123,10 @@ public sealed class LivingVotesTests
     [Fact]
     public async Task A_table_that_always_changes_is_not_tried_for_ever()
     {
-        _table.RefusesAll = true;
+        _table.RefusesNext = int.MaxValue;
         var first = Of(First);
         Assert.False(await VoteAsync(first, First, await first.ReadAll()));
+        Assert.InRange(_table.Refused, 2, 10);
     }
 
     // As Orleans casts it.
@@ -115,7 +162,9 @@ public sealed class LivingVotesTests
 
         public int Version { get; private set; }
 
-        public bool RefusesAll { get; set; }
+        public int RefusesNext { get; set; }
+
+        public int Refused { get; private set; }
 
         public MembershipEntry this[SiloAddress silo] => _rows[silo];
 
@@ -133,7 +182,14 @@ public sealed class LivingVotesTests
 
         public Task<bool> UpdateRow(MembershipEntry entry, string etag, TableVersion tableVersion)
         {
-            if (RefusesAll || tableVersion.Version != Version + 1) return Task.FromResult(false);
+            if (RefusesNext > 0)
+            {
+                RefusesNext--;
+                Refused++;
+                return Task.FromResult(false);
+            }
+
+            if (tableVersion.Version != Version + 1) return Task.FromResult(false);
             Version++;
             _rows[entry.SiloAddress] = Copy(entry);
             return Task.FromResult(true);
@@ -151,12 +207,14 @@ public sealed class LivingVotesTests
 
         public Task CleanupDefunctSiloEntries(DateTimeOffset beforeDate) => throw new NotSupportedException();
 
-        private static MembershipEntry Entry(SiloAddress silo) => new() { SiloAddress = silo, Status = SiloStatus.Active };
+        private static MembershipEntry Entry(SiloAddress silo) => new() { SiloAddress = silo, Status = SiloStatus.Active, StartTime = DateTime.UtcNow };
 
         private static MembershipEntry Copy(MembershipEntry entry) => new()
         {
             SiloAddress = entry.SiloAddress,
             Status = entry.Status,
+            StartTime = entry.StartTime,
+            IAmAliveTime = entry.IAmAliveTime,
             SuspectTimes = entry.SuspectTimes?.ToList(),
         };
     }
