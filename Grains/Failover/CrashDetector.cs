@@ -79,16 +79,15 @@ internal sealed partial class CrashDetector(
         var began = time.GetTimestamp();
         var isTold = false;
         var inquiry = new CrashInquiry(() => IsMember(silo), () => IsRefusedAsync(silo), () => AskOthersAsync(silo), time);
-        await inquiry.RunAsync(
+        var isDeclared = await inquiry.RunAsync(
             async () =>
             {
                 if (!isTold) LogCrashed(silo, (long)time.GetElapsedTime(began).TotalMilliseconds);
                 isTold = true;
-                if (!await membership.TryKill(silo)) return false;
-                LogDeclared(silo, (long)time.GetElapsedTime(began).TotalMilliseconds);
-                return true;
+                return await membership.TryKill(silo);
             },
             _stopping.Token);
+        if (isDeclared) LogDeclared(silo, (long)time.GetElapsedTime(began).TotalMilliseconds);
     }
 
     private async Task<bool> IsRefusedAsync(SiloAddress silo)

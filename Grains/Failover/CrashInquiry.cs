@@ -21,13 +21,16 @@ internal sealed class CrashInquiry(
     /// </summary>
     public async Task<bool> RunAsync(Func<Task<bool>> declare, CancellationToken cancellationToken)
     {
+        var isDeclared = false;
         for (var look = 0; look <= s_pausesMs.Length; look++)
         {
             if (look > 0) await Task.Delay(TimeSpan.FromMilliseconds(s_pausesMs[look - 1]), time, cancellationToken);
-            if (!isMember()) return false;
+            if (!isMember()) return isDeclared;
             // Both at a time: what they say is of the same moment.
             var asked = isSeenByOthers();
-            if (await isRefused() & await asked && await declare() && await IsGoneSoonAsync(cancellationToken)) return true;
+            if (!(await isRefused() & await asked && await declare())) continue;
+            isDeclared = true;
+            if (await IsGoneSoonAsync(cancellationToken)) return true;
         }
 
         return false;

@@ -105,7 +105,7 @@ public sealed class ChildProcess : IAsyncDisposable
     private static string? CopyOfErrors(string name) => ProofSettings.Logs is { } directory
         ? Path.Combine(
             Directory.CreateDirectory(directory).FullName,
-            string.Create(CultureInfo.InvariantCulture, $"{DateTime.UtcNow:HHmmss}-{name}-{Interlocked.Increment(ref s_copies)}.log"))
+            string.Create(CultureInfo.InvariantCulture, $"{DateTime.UtcNow:HHmmss}-{name}-{Environment.ProcessId}-{Interlocked.Increment(ref s_copies)}.log"))
         : null;
 
     // A measurement, by hand, may take a silo that was published, which is compiled ahead: ORLEANSLOG_PUBLISHED names its directory.

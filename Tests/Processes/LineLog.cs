@@ -42,18 +42,18 @@ public sealed class LineLog(string? copy = null)
         {
             if (_lines.Count == MaxLines) _lines.Dequeue();
             _lines.Enqueue(line);
-            Copy(line);
+            Try(copy => copy.WriteLine(line));
             foreach (var wait in _waits.Where(wait => wait.Matches(line))) wait.Found.TrySetResult(line);
             _waits.RemoveAll(static wait => wait.Found.Task.IsCompleted);
         }
     }
 
     // A copy that cannot be written must not keep the process from going on.
-    private void Copy(string line)
+    private void Try(Action<StreamWriter> action)
     {
         try
         {
-            _copy?.WriteLine(line);
+            if (_copy is not null) action(_copy);
         }
         catch (IOException)
         {
@@ -66,9 +66,9 @@ public sealed class LineLog(string? copy = null)
         lock (_gate)
         {
             _ended = true;
-            _copy?.Dispose();
             foreach (var wait in _waits) wait.Found.TrySetResult(null);
             _waits.Clear();
+            Try(static copy => copy.Dispose());
         }
     }
 }

@@ -134,8 +134,8 @@ internal sealed class FlushScheduler : IFlushScheduler, IDisposable
             lock (_gate)
             {
                 if (hasJoined) _isJoining = false;
-                // Where there is only one thread, neither kind keeps the other from its turn.
-                var isOthersTurn = hasJoined && _maxThreads == 1 && _queue.Count > 0;
+                // Where there is no thread for it, neither kind keeps the other from its turn.
+                var isOthersTurn = hasJoined && _queue.Count > 0 && _resting.Count == 0;
                 if (worker.Joins || (!_isJoining && _joining.Count > 0 && !isOthersTurn))
                 {
                     joined = _isJoining = true;

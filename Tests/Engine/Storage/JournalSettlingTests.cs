@@ -69,6 +69,29 @@ public sealed class JournalSettlingTests : IDisposable
         Assert.Equal(1, _scheduler.RunAll());
     }
 
+    [Fact]
+    public void While_both_files_are_full_only_small_parts_go_in()
+    {
+        using var journal = new CommitJournal(_disk, "/data", 4 * 1024 * 1024, TimeProvider.System, NullLogger.Instance);
+        journal.Prepare();
+        var log = journal.LogOf(JournalHarness.PartitionOf(0), JournalHarness.TopicId);
+        var round = new JournalRound();
+        // A 32nd of a file.
+        for (var rounds = 0; ; rounds++)
+        {
+            Assert.Equal(128 * 1024, journal.MaxBytesOfLog);
+            round.Clear();
+            Assert.True(round.TryAdd(log, journal.GenerationOf(log), 0, 0, 128 * 1024, out _));
+            if (journal.TryCommit(round)) continue;
+            Assert.InRange(rounds, 60, 64);
+            break;
+        }
+
+        Assert.Equal(JournalPace.SmallBytes, journal.MaxBytesOfLog);
+        journal.Free(0);
+        Assert.Equal(128 * 1024, journal.MaxBytesOfLog);
+    }
+
     private sealed class Queued : IFlushScheduler
     {
         private readonly Queue<IFlushable> _queue = new();
