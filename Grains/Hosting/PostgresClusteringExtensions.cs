@@ -22,6 +22,8 @@ public static class PostgresClusteringExtensions
         builder.Services.AddSingleton<ILifecycleParticipant<ISiloLifecycle>>(static services =>
             ActivatorUtilities.CreateInstance<AbandonedMembers>(services, PostgresOf(services.GetRequiredService<MetadataDatabase>())));
         builder.Services.AddSingleton<ILifecycleParticipant<ISiloLifecycle>>(static services =>
+            ActivatorUtilities.CreateInstance<MembershipPulse>(services, PostgresOf(services.GetRequiredService<MetadataDatabase>())));
+        builder.Services.AddSingleton<ILifecycleParticipant<ISiloLifecycle>>(static services =>
             services.GetRequiredService<TakeoverRehearsal>());
         builder
             .UseAdoNetClustering((OptionsBuilder<AdoNetClusteringSiloOptions> options) =>

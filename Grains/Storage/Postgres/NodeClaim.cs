@@ -153,7 +153,7 @@ internal sealed partial class NodeClaim(
         if (!await _own!.TryLockAsync(connection, _stopping.Token)) return false;
         await _own.WriteAsync(connection, _stopping.Token);
         // Whoever reads the membership now must not take this silo for one that has been silent for long.
-        await _own.SayAliveAsync(connection, _stopping.Token);
+        await NodeRow.SayAliveAsync(connection, _own.Silo, null, _stopping.Token);
         LogTakenAgain(_own.NodeId, database.Name);
         return true;
     }

@@ -55,18 +55,24 @@ internal sealed record NodeRow(string ClusterId, int NodeId, string Holder, Silo
         await command.ExecuteNonQueryAsync(cancellationToken);
     }
 
-    /// <summary>Writes that this silo is alive, wherever it is a member.</summary>
-    public async Task SayAliveAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
+    /// <summary>
+    /// Writes that a silo is alive, wherever it is a member and has not said so for <paramref name="silence"/>, by the database's clock; in any
+    /// case without one. Answers whether that was so.
+    /// </summary>
+    public static async Task<bool> SayAliveAsync(
+        NpgsqlConnection connection, SiloAddress silo, TimeSpan? silence, CancellationToken cancellationToken)
     {
         await using var command = new NpgsqlCommand(
             """
             UPDATE OrleansMembershipTable SET IAmAliveTime = now()
-            WHERE Address = @address AND Port = @port AND Generation = @generation
+            WHERE Address = @address AND Port = @port AND Generation = @generation AND (@always OR IAmAliveTime < now() - @silence)
             """,
             connection);
-        command.Parameters.AddWithValue("address", Silo.Endpoint.Address.ToString());
-        command.Parameters.AddWithValue("port", Silo.Endpoint.Port);
-        command.Parameters.AddWithValue("generation", Silo.Generation);
-        await command.ExecuteNonQueryAsync(cancellationToken);
+        command.Parameters.AddWithValue("address", silo.Endpoint.Address.ToString());
+        command.Parameters.AddWithValue("port", silo.Endpoint.Port);
+        command.Parameters.AddWithValue("generation", silo.Generation);
+        command.Parameters.AddWithValue("always", silence is null);
+        command.Parameters.AddWithValue("silence", silence ?? TimeSpan.Zero);
+        return await command.ExecuteNonQueryAsync(cancellationToken) > 0;
     }
 }

@@ -1,7 +1,11 @@
 using System.Net;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging.Abstractions;
+using Microsoft.Extensions.Options;
+using Orleans.Configuration;
 using OrleansLog.Grains;
+using OrleansLog.Grains.Storage.Postgres;
 using OrleansLog.Tests.Grains;
 using Xunit;
 
@@ -116,6 +120,36 @@ public sealed class MembershipTableTests : IAsyncLifetime, IDisposable
     }
 
     [PostgresFact]
+    public async Task A_member_whose_signature_is_overdue_signs_and_reads_the_membership_and_others_are_left_alone()
+    {
+        var (late, prompt) = (Entry(One, SiloStatus.Active), Entry(Other, SiloStatus.Active));
+        late.IAmAliveTime = DateTime.UtcNow.AddSeconds(-20);
+        prompt.IAmAliveTime = DateTime.UtcNow;
+        Assert.True(await _table.InsertRow(late, (await _table.ReadAll()).Version.Next()));
+        Assert.True(await _table.InsertRow(prompt, (await _table.ReadAll()).Version.Next()));
+        var version = (await _table.ReadAll()).Version.Version;
+        var membership = new Refreshed();
+        Assert.False(await PulseOf(Other).LookAsync(default));
+        Assert.Equal(0, membership.Count);
+        Assert.True(await PulseOf(One).LookAsync(default));
+        Assert.Equal(1, membership.Count);
+
+        var all = await _table.ReadAll();
+        Assert.InRange(all.TryGet(One)!.Item1.IAmAliveTime.ToUniversalTime(), DateTime.UtcNow.AddSeconds(-5), DateTime.UtcNow.AddSeconds(5));
+        Assert.Equal(version, all.Version.Version);
+        Assert.False(await PulseOf(One).LookAsync(default));
+        Assert.Equal(1, membership.Count);
+
+        MembershipPulse PulseOf(SiloAddress silo) => new(
+            (PostgresDatabase)_host.Services.GetRequiredService<OrleansLog.Grains.Storage.MetadataDatabase>(),
+            membership,
+            new Details(silo),
+            _host.Services.GetRequiredService<IOptions<ClusterMembershipOptions>>(),
+            TimeProvider.System,
+            NullLogger<MembershipPulse>.Instance);
+    }
+
+    [PostgresFact]
     public async Task The_dead_have_no_vote()
     {
         var gone = SiloAddress.New(IPAddress.Parse("10.0.0.3"), 11111, 1);
@@ -134,6 +168,34 @@ public sealed class MembershipTableTests : IAsyncLifetime, IDisposable
         var all = await _table.ReadAll();
         Assert.Equal(third, Assert.Single(all.TryGet(One)!.Item1.SuspectTimes!).Item1);
         Assert.Equal(gone, Assert.Single(all.TryGet(Other)!.Item1.SuspectTimes!).Item1);
+    }
+
+    private sealed class Refreshed : IClusterMembershipService
+    {
+        public int Count { get; private set; }
+
+        public ClusterMembershipSnapshot CurrentSnapshot => throw new NotSupportedException();
+
+        public IAsyncEnumerable<ClusterMembershipSnapshot> MembershipUpdates => throw new NotSupportedException();
+
+        public ValueTask Refresh(MembershipVersion minimumVersion = default, CancellationToken cancellationToken = default)
+        {
+            Count++;
+            return ValueTask.CompletedTask;
+        }
+
+        public Task<bool> TryKill(SiloAddress siloAddress) => throw new NotSupportedException();
+    }
+
+    private sealed record Details(SiloAddress SiloAddress) : ILocalSiloDetails
+    {
+        public string Name => "silo";
+
+        public string ClusterId => "cluster";
+
+        public string DnsHostName => "host";
+
+        public SiloAddress GatewayAddress => SiloAddress;
     }
 
     private static MembershipEntry Entry(SiloAddress silo, SiloStatus status = SiloStatus.Joining) => new()
