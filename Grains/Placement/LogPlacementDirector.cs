@@ -1,5 +1,5 @@
-using OrleansLog.Grains.Interfaces;
 using Orleans.Runtime.Placement;
+using OrleansLog.Grains.Interfaces;
 
 namespace OrleansLog.Grains.Placement;
 

@@ -48,6 +48,7 @@ internal sealed partial class MembershipPulse(
         return true;
     }
 
+    // No more than that: NodeClaim warns of a database that is away.
     [LoggerMessage(Level = LogLevel.Debug, Message = "This silo could not see to its signature in the membership; it looks again in its turn.")]
     private partial void LogFailed(Exception exception);
 }

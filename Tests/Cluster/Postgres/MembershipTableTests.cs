@@ -143,7 +143,7 @@ public sealed class MembershipTableTests : IAsyncLifetime, IDisposable
         MembershipPulse PulseOf(SiloAddress silo) => new(
             (PostgresDatabase)_host.Services.GetRequiredService<OrleansLog.Grains.Storage.MetadataDatabase>(),
             membership,
-            new Details(silo),
+            new LocalSilo(silo),
             _host.Services.GetRequiredService<IOptions<ClusterMembershipOptions>>(),
             TimeProvider.System,
             NullLogger<MembershipPulse>.Instance);
@@ -185,17 +185,6 @@ public sealed class MembershipTableTests : IAsyncLifetime, IDisposable
         }
 
         public Task<bool> TryKill(SiloAddress siloAddress) => throw new NotSupportedException();
-    }
-
-    private sealed record Details(SiloAddress SiloAddress) : ILocalSiloDetails
-    {
-        public string Name => "silo";
-
-        public string ClusterId => "cluster";
-
-        public string DnsHostName => "host";
-
-        public SiloAddress GatewayAddress => SiloAddress;
     }
 
     private static MembershipEntry Entry(SiloAddress silo, SiloStatus status = SiloStatus.Joining) => new()

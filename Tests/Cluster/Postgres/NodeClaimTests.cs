@@ -9,6 +9,7 @@ using OrleansLog.Grains.Storage.Postgres;
 using OrleansLog.Records;
 using OrleansLog.Tests.Processes;
 using Xunit;
+using LocalSilo = OrleansLog.Tests.Grains.LocalSilo;
 
 namespace OrleansLog.Tests.Cluster.Postgres;
 
@@ -148,7 +149,7 @@ public sealed class NodeClaimTests : IAsyncLifetime, IDisposable
         var registry = new ClusterRegistry(
             _database,
             Microsoft.Extensions.Options.Options.Create(options),
-            new Details(address),
+            new LocalSilo(address),
             new Lifetime(),
             TimeProvider.System,
             NullLogger<ClusterRegistry>.Instance);
@@ -178,17 +179,6 @@ public sealed class NodeClaimTests : IAsyncLifetime, IDisposable
         await using var command = new NpgsqlCommand(sql, connection);
 #pragma warning restore CA2100
         return await command.ExecuteScalarAsync();
-    }
-
-    private sealed record Details(SiloAddress SiloAddress) : ILocalSiloDetails
-    {
-        public string Name => "silo";
-
-        public string ClusterId => "default";
-
-        public string DnsHostName => "host";
-
-        public SiloAddress GatewayAddress => SiloAddress;
     }
 
     private sealed class Lifetime : IHostApplicationLifetime

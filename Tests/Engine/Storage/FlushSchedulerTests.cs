@@ -8,7 +8,7 @@ namespace OrleansLog.Tests.Engine.Storage;
 /// <summary>How the flush threads share what is queued.</summary>
 public sealed class FlushSchedulerTests : IDisposable
 {
-    private static readonly TimeSpan Limit = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan Limit = TimeSpan.FromSeconds(15);
     private readonly FaultyFileSystem _disk = new();
     private readonly FlushScheduler _scheduler = new(maxThreads: 2, TimeProvider.System);
     private readonly CommitJournal _journal;
@@ -37,7 +37,7 @@ public sealed class FlushSchedulerTests : IDisposable
         var own = new FlushGate(_scheduler, static () => 1, () =>
         {
             held.SetResult();
-            return free.Wait(Limit);
+            return free.Wait(4 * Limit); // longer than anything here waits for the other thread
         });
         FlushGate? other = null;
         // Each has the other queued while it is flushed: one always waits for the next joint round.
@@ -45,10 +45,10 @@ public sealed class FlushSchedulerTests : IDisposable
         other = new FlushGate(_scheduler, static () => 1, () => Again(one), new Small());
         try
         {
-            var blocked = own.WaitAsync(1, goesOnAnywhere: false, CancellationToken.None);
+            var blocked = own.WaitAsync(1, goesOnAnywhere: false, CancellationToken.None).AsTask();
             await held.Task.WaitAsync(Limit);
             one.Request();
-            await rounds.WaitAsync(Limit);
+            Assert.True(await rounds.WaitAsync(Limit));
             var large = new FlushGate(_scheduler, static () => 1, static () => true);
             await large.WaitAsync(1, goesOnAnywhere: false, CancellationToken.None).AsTask().WaitAsync(Limit);
             // And they go on after it.
@@ -59,12 +59,14 @@ public sealed class FlushSchedulerTests : IDisposable
             Assert.True(await rounds.WaitAsync(Limit));
             Assert.False(blocked.IsCompleted);
             free.Set();
-            await blocked;
+            await blocked.WaitAsync(Limit);
         }
         finally
         {
             Volatile.Write(ref isOver, true);
             free.Set();
+            // Its threads use what goes with this method.
+            _scheduler.Dispose();
         }
 
         bool Again(FlushGate next)

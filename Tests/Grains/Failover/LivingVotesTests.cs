@@ -140,20 +140,9 @@ public sealed class LivingVotesTests
 
     private LivingVotes Of(SiloAddress silo) => new(
         _table,
-        new Details(silo),
+        new LocalSilo(silo),
         Options.Create(new ClusterMembershipOptions { NumVotesForDeathDeclaration = 2 }),
         TimeProvider.System);
-
-    private sealed record Details(SiloAddress SiloAddress) : ILocalSiloDetails
-    {
-        public string Name => "silo";
-
-        public string ClusterId => "cluster";
-
-        public string DnsHostName => "host";
-
-        public SiloAddress GatewayAddress => SiloAddress;
-    }
 
     // One version for all rows, as PostgreSQL's has.
     private sealed class Table(params SiloAddress[] silos) : IMembershipTable
