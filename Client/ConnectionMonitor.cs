@@ -22,12 +22,16 @@ internal sealed class ConnectionMonitor(TimeProvider? time = null) : IClusterCon
     private readonly TimeProvider _time = time ?? TimeProvider.System;
     private CancellationTokenSource _broken = new();
 
+    /// <summary>A gateway is connected to that was not before. Called within Orleans' handling of that, so handlers must be brief.</summary>
+    public event Action? Connected;
+
     /// <summary>Cancelled when a connection that is there now breaks.</summary>
     public CancellationToken Broken => Volatile.Read(ref _broken).Token;
 
     public void NotifyGatewayCountChanged(int currentNumberOfGateways, int previousNumberOfGateways, bool connectionRecovered)
     {
         if (currentNumberOfGateways < previousNumberOfGateways) Break(Renew());
+        else Connected?.Invoke();
     }
 
     public void NotifyClusterConnectionLost() => Break(Renew());

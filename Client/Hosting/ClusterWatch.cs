@@ -21,6 +21,8 @@ internal sealed class ClusterWatch : IAsyncDisposable
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(25);
     private static readonly TimeSpan QuickPatience = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan Pause = WatchedGateways.RefreshPeriod;
+    // Once all nodes have been down, the first loss among those that are back is to be heard of.
+    private static readonly TimeSpan LongestPause = Pause * 4;
 
     private readonly IGrainFactory _grains;
     private readonly ConnectionMonitor _connection;
@@ -52,12 +54,14 @@ internal sealed class ClusterWatch : IAsyncDisposable
         _log = loggers.CreateLogger("OrleansLog.Client.ClusterWatch");
         _ending = _stopping.Token;
         _signal = new AsyncSignal(time);
+        _connection.Connected += _signal.Set;
         _loop = BackgroundTask.Run(RunAsync);
     }
 
     public async ValueTask DisposeAsync()
     {
         await _stopping.CancelAsync().ConfigureAwait(false);
+        _connection.Connected -= _signal.Set;
         _signal.Set();
         await _loop.ConfigureAwait(false);
         _signal.Dispose();
@@ -76,7 +80,7 @@ internal sealed class ClusterWatch : IAsyncDisposable
             await using var waking = broken.Register(_signal.Set).ConfigureAwait(false);
             if (Lacking() is var lacking and > 0) await TryKeysAsync(lacking).ConfigureAwait(false);
             var isWoken = await _signal.WaitAsync(Lacking() > 0 ? pause : Timeout.InfiniteTimeSpan).ConfigureAwait(false);
-            pause = isWoken || pause * 2 > Wait ? Pause : pause * 2;
+            pause = isWoken ? Pause : TimeSpan.FromTicks(Math.Min((pause * 2).Ticks, LongestPause.Ticks));
         }
     }
 

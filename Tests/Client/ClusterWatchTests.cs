@@ -1,6 +1,7 @@
 using Microsoft.Extensions.Logging.Abstractions;
 using OrleansLog.Client;
 using OrleansLog.Tests.Client.Fakes;
+using OrleansLog.Tests.Engine.Files;
 using Xunit;
 
 namespace OrleansLog.Tests.Client;
@@ -8,7 +9,9 @@ namespace OrleansLog.Tests.Client;
 /// <summary>How a client hears of nodes that are gone.</summary>
 public sealed class ClusterWatchTests
 {
+    private static readonly TimeSpan Step = TimeSpan.FromMilliseconds(100);
     private readonly FakeCluster _cluster = new();
+    private readonly FakeClock _clock = new();
 
     [Fact]
     public async Task Calls_are_given_up_when_a_node_is_gone()
@@ -70,6 +73,46 @@ public sealed class ClusterWatchTests
         Assert.Single(_cluster.Watch.Waiting);
     }
 
+    /// <summary>Whichever of them is lost next is to be heard of, however long none was there.</summary>
+    [Fact]
+    public async Task Gateways_that_are_back_are_asked_at_once()
+    {
+        await using var watch = Watch(time: _clock);
+        await AllLostForAsync(TimeSpan.FromSeconds(20));
+        _cluster.Watch.IsDown = false;
+        _cluster.Connection.NotifyGatewayCountChanged(1, 0, true);
+        await UntilAsync(() => IsAskedAt(1, 2, 3));
+    }
+
+    [Fact]
+    public async Task Gateways_are_asked_again_before_long()
+    {
+        await using var watch = Watch(time: _clock);
+        await AllLostForAsync(TimeSpan.FromSeconds(20));
+        _cluster.Watch.IsDown = false;
+        await PassAsync(TimeSpan.FromSeconds(2));
+        await UntilAsync(() => IsAskedAt(1, 2, 3));
+    }
+
+    private async Task AllLostForAsync(TimeSpan span)
+    {
+        await UntilAsync(() => IsAskedAt(1, 2, 3));
+        _cluster.Watch.Stop();
+        _cluster.Connection.NotifyClusterConnectionLost();
+        await PassAsync(span);
+    }
+
+    /// <summary>Lets time pass, such that whoever waits anew has the chance to.</summary>
+    private async Task PassAsync(TimeSpan span)
+    {
+        for (var passed = TimeSpan.Zero; passed < span; passed += Step)
+        {
+            await UntilAsync(() => _clock.ArmedTimers > 0);
+            _clock.Advance(Step);
+            await Task.Delay(1);
+        }
+    }
+
     private bool IsAskedAt(params int[] nodes) =>
         nodes.All(node => _cluster.Watch.Waiting.Any(question => question.Node == node && question.Known == _cluster.Watch.Version));
 
@@ -79,6 +122,6 @@ public sealed class ClusterWatchTests
         while (!condition()) await Task.Delay(5, limit.Token);
     }
 
-    private ClusterWatch Watch(WatchedGateways? gateways = null) =>
-        new(_cluster, _cluster.Connection, gateways, TimeProvider.System, NullLoggerFactory.Instance);
+    private ClusterWatch Watch(WatchedGateways? gateways = null, TimeProvider? time = null) =>
+        new(_cluster, _cluster.Connection, gateways, time ?? TimeProvider.System, NullLoggerFactory.Instance);
 }

@@ -14,12 +14,12 @@ public sealed class ClusterFaultTests(ITestOutputHelper output)
     [HostsFact]
     public async Task Whatever_goes_wrong_nothing_acknowledged_is_lost_doubled_or_changed()
     {
-        var (rounds, seed, only) = (ProofSettings.Faults, ProofSettings.Seed, ProofSettings.OnlyFault);
+        var (rounds, seed, sequence) = (ProofSettings.Faults, ProofSettings.Seed, ProofSettings.FaultSequence);
         _report.Write($"faults: {rounds} rounds, seed {seed}");
         var cluster = await FaultCluster.CreateAsync(nodes: 3);
         await using var run = new FaultRun(cluster, new Random(seed));
         await run.StartAsync();
-        for (var round = 0; round < rounds; round++) await run.RunAsync(only);
+        for (var round = 0; round < rounds; round++) await run.RunAsync(sequence);
         await run.FinishAsync(_report);
     }
 }

@@ -45,11 +45,12 @@ internal sealed class FaultRun(FaultCluster cluster, Random random) : IAsyncDisp
     }
 
     /// <summary>One fault, the recovery from it, and the checks.</summary>
-    public async Task RunAsync(string? only = null)
+    /// <param name="sequence">The faults to be played in turn, by their names; empty for any.</param>
+    public async Task RunAsync(IReadOnlyList<string> sequence)
     {
-        var fault = Choose(only);
-        // One fault by itself is tried without what is left of the one before.
-        if (only is not null) await _context!.WhenAllInSyncAsync();
+        var fault = sequence.Count > 0 ? Named(sequence[_rounds % sequence.Count]) : Choose();
+        // A sequence, as one fault by itself, is tried without what is left of the one before.
+        if (sequence.Count > 0 && _rounds % sequence.Count == 0) await _context!.WhenAllInSyncAsync();
         _context!.Begin();
         _ledger.TakeLongestGaps();
         var began = Stopwatch.GetTimestamp();
@@ -113,14 +114,12 @@ internal sealed class FaultRun(FaultCluster cluster, Random random) : IAsyncDisp
         outages.Add(outage);
     }
 
-    private Fault Choose(string? only)
-    {
-        if (only is not null)
-        {
-            return _faults.FirstOrDefault(fault => fault.Name == only)
-                ?? throw new InvalidOperationException($"This machine cannot do '{only}'; it can: {string.Join(", ", _faults.Select(static fault => fault.Name))}.");
-        }
+    private Fault Named(string name) =>
+        _faults.FirstOrDefault(fault => fault.Name == name)
+            ?? throw new InvalidOperationException($"This machine cannot do '{name}'; it can: {string.Join(", ", _faults.Select(static fault => fault.Name))}.");
 
+    private Fault Choose()
+    {
         var at = random.Next(_faults.Sum(static fault => fault.Weight));
         foreach (var fault in _faults)
         {

@@ -17,8 +17,9 @@ internal static class ProofSettings
     /// <summary>Faults in a cluster of three: <c>ORLEANSLOG_PROOF_FAULTS</c>.</summary>
     public static int Faults => Read("ORLEANSLOG_PROOF_FAULTS", 10);
 
-    /// <summary>The one fault to be tried over and over, by its name: <c>ORLEANSLOG_PROOF_FAULT</c>; null for any.</summary>
-    public static string? OnlyFault => Environment.GetEnvironmentVariable("ORLEANSLOG_PROOF_FAULT");
+    /// <summary>The fault to be tried over and over, or several in turn, by their names: <c>ORLEANSLOG_PROOF_FAULT</c>; empty for any.</summary>
+    public static IReadOnlyList<string> FaultSequence =>
+        (Environment.GetEnvironmentVariable("ORLEANSLOG_PROOF_FAULT") ?? "").Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries);
 
     /// <summary>A directory for what the processes log: <c>ORLEANSLOG_PROOF_LOGS</c>; null for none.</summary>
     public static string? Logs => Environment.GetEnvironmentVariable("ORLEANSLOG_PROOF_LOGS") is { Length: > 0 } directory ? directory : null;

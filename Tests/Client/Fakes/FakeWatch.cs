@@ -23,6 +23,9 @@ internal sealed class FakeWatch
     /// <summary>The node whose gateway hangs, if any.</summary>
     public int Hanging { get; set; }
 
+    /// <summary>No node runs: what is asked fails.</summary>
+    public bool IsDown { get; set; }
+
     /// <summary>The version of what they say.</summary>
     public long Version => Volatile.Read(ref _now).Version;
 
@@ -56,8 +59,16 @@ internal sealed class FakeWatch
     /// <summary>Answers a question, be there news or not.</summary>
     public void Answer(FakeQuestion question) => question.Answer.TrySetResult(_now with { AnsweredBy = question.Node });
 
+    /// <summary>All nodes are lost, and with them the questions that wait.</summary>
+    public void Stop()
+    {
+        IsDown = true;
+        foreach (var question in Waiting) question.Answer.TrySetException(new IOException("connection reset"));
+    }
+
     private Task<RunningNodes> Ask(long key, long known, int maxWaitMs)
     {
+        if (IsDown) return Task.FromException<RunningNodes>(new IOException("no gateway"));
         lock (_gate)
         {
             if (!_gatewayOf.TryGetValue(key, out var node))
