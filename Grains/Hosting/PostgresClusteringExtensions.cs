@@ -33,16 +33,22 @@ public static class PostgresClusteringExtensions
                     clustering.DataSource = database.Source;
                 }))
             .Configure<ClusterMembershipOptions>(SetMembership);
-        CountLivingVotes(builder.Services);
+        SettleMembership(builder.Services);
         return builder;
     }
 
-    private static void CountLivingVotes(IServiceCollection services)
+    private static void SettleMembership(IServiceCollection services)
     {
         var table = services.Last(static service => service.ServiceType == typeof(IMembershipTable));
         services.Remove(table);
-        services.AddSingleton<IMembershipTable>(provider => ActivatorUtilities.CreateInstance<LivingVotes>(
-            provider, (IMembershipTable)ActivatorUtilities.CreateInstance(provider, table.ImplementationType!)));
+        services.AddSingleton<IMembershipTable>(provider =>
+        {
+            var votes = new LivingVotes((IMembershipTable)ActivatorUtilities.CreateInstance(provider, table.ImplementationType!));
+            // The service is made with the table.
+            Func<CancellationToken, Task> readAgain = ending =>
+                provider.GetRequiredService<IClusterMembershipService>().Refresh(default, ending).AsTask();
+            return ActivatorUtilities.CreateInstance<MembershipWrites>(provider, votes, readAgain);
+        });
     }
 
     private static PostgresDatabase PostgresOf(MetadataDatabase database) => database as PostgresDatabase

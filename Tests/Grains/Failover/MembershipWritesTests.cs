@@ -6,13 +6,16 @@ using Xunit;
 
 namespace OrleansLog.Tests.Grains.Failover;
 
-/// <summary>Votes that meet in the membership table. (That the dead have none is tried on PostgreSQL.)</summary>
-public sealed class LivingVotesTests
+/// <summary>Writes that meet in the membership table. (That the dead have no vote is tried on PostgreSQL.)</summary>
+public sealed class MembershipWritesTests
 {
     private static readonly SiloAddress First = SiloAddress.New(IPAddress.Parse("10.0.0.1"), 11111, 1);
     private static readonly SiloAddress Second = SiloAddress.New(IPAddress.Parse("10.0.0.2"), 11111, 1);
     private static readonly SiloAddress Hung = SiloAddress.New(IPAddress.Parse("10.0.0.3"), 11111, 1);
     private readonly Table _table = new(First, Second, Hung);
+    // The versions at which Orleans was made to read the table.
+    private readonly List<int> _readAgain = [];
+    private Task _reading = Task.CompletedTask;
 
     [Fact]
     public async Task Of_two_votes_at_the_same_moment_none_is_lost()
@@ -109,15 +112,104 @@ public sealed class LivingVotesTests
     }
 
     [Fact]
-    public async Task What_is_no_vote_is_refused_as_the_table_refuses_it()
+    public async Task What_a_silo_says_of_itself_is_said_again_and_what_others_say_of_it_stays()
+    {
+        var (first, second) = (Of(First), Of(Second));
+        var seen = await first.ReadAll();
+        Assert.True(await VoteAsync(second, Second, await second.ReadAll(), suspect: First));
+        Assert.True(await SayAsync(first, First, seen, SiloStatus.ShuttingDown));
+        Assert.Equal(SiloStatus.ShuttingDown, _table[First].Status);
+        Assert.Equal(Second, Assert.Single(_table[First].SuspectTimes!).Item1);
+    }
+
+    /// <summary>Orleans would otherwise take what it read before for the version that it wrote.</summary>
+    [Fact]
+    public async Task The_table_is_read_anew_after_that_but_not_waited_for_without_end()
+    {
+        var first = Of(First);
+        Assert.True(await SayAsync(first, First, await first.ReadAll(), SiloStatus.Joining));
+        Assert.Empty(_readAgain);
+        var seen = await first.ReadAll();
+        await _table.TouchAsync(Second);
+        Assert.True(await SayAsync(first, First, seen, SiloStatus.Active));
+        Assert.Equal(_table.Version, Assert.Single(_readAgain));
+
+        _reading = new TaskCompletionSource().Task;
+        seen = await first.ReadAll();
+        await _table.TouchAsync(Second);
+        Assert.True(await SayAsync(first, First, seen, SiloStatus.ShuttingDown).WaitAsync(TimeSpan.FromSeconds(30)));
+    }
+
+    [Fact]
+    public async Task Who_was_declared_dead_says_nothing_more()
+    {
+        var first = Of(First);
+        var seen = await first.ReadAll();
+        await _table.TouchAsync(First, SiloStatus.Dead);
+        Assert.False(await SayAsync(first, First, seen, SiloStatus.ShuttingDown));
+        Assert.Equal(SiloStatus.Dead, _table[First].Status);
+    }
+
+    /// <summary>That is written by who reads the table, who would wait for itself.</summary>
+    [Fact]
+    public async Task That_it_is_dead_a_silo_does_not_say_again()
     {
         var first = Of(First);
         var seen = await first.ReadAll();
         await _table.TouchAsync(Second);
-        var own = seen.TryGet(First)!;
-        own.Item1.Status = SiloStatus.ShuttingDown;
-        Assert.False(await first.UpdateRow(own.Item1, own.Item2, seen.Version.Next()));
-        Assert.Equal(SiloStatus.Active, _table[First].Status);
+        Assert.False(await SayAsync(first, First, seen, SiloStatus.Dead));
+        Assert.Empty(_readAgain);
+    }
+
+    [Fact]
+    public async Task Silos_that_join_at_the_same_moment_all_do()
+    {
+        var newcomers = Enumerable.Range(4, 3).Select(static host => SiloAddress.New(IPAddress.Parse($"10.0.0.{host}"), 11111, 1)).ToArray();
+        var seen = await Of(First).ReadAll();
+        foreach (var newcomer in newcomers)
+        {
+            var entry = new MembershipEntry { SiloAddress = newcomer, Status = SiloStatus.Joining, StartTime = DateTime.UtcNow };
+            Assert.True(await Of(newcomer).InsertRow(entry, seen.Version.Next()));
+            Assert.Equal(SiloStatus.Joining, _table[newcomer].Status);
+        }
+
+        var known = await Of(First).ReadAll();
+        var again = new MembershipEntry { SiloAddress = newcomers[0], Status = SiloStatus.Joining, StartTime = DateTime.UtcNow };
+        Assert.False(await Of(newcomers[0]).InsertRow(again, known.Version.Next()));
+    }
+
+    [Fact]
+    public async Task The_one_in_whose_place_a_silo_starts_is_declared_dead_whatever_comes_in_between()
+    {
+        var successor = SiloAddress.New(Hung.Endpoint, Hung.Generation + 1);
+        var starting = Of(successor);
+        var seen = await starting.ReadAll();
+        await _table.TouchAsync(Second);
+        _table.RefusesNext = 2;
+        Assert.True(await VoteAsync(starting, successor, seen, SiloStatus.Dead));
+        Assert.Equal(SiloStatus.Dead, _table[Hung].Status);
+        Assert.Equal(successor, Assert.Single(_table[Hung].SuspectTimes!).Item1);
+    }
+
+    [Fact]
+    public async Task A_silo_that_was_started_later_in_the_same_place_is_not()
+    {
+        var predecessor = SiloAddress.New(Hung.Endpoint, Hung.Generation - 1);
+        var late = Of(predecessor);
+        var seen = await late.ReadAll();
+        await _table.TouchAsync(Second);
+        Assert.False(await VoteAsync(late, predecessor, seen, SiloStatus.Dead));
+        Assert.Equal(SiloStatus.Active, _table[Hung].Status);
+    }
+
+    [Fact]
+    public async Task What_one_says_of_another_without_a_vote_is_refused_as_the_table_refuses_it()
+    {
+        var first = Of(First);
+        var seen = await first.ReadAll();
+        await _table.TouchAsync(Second);
+        Assert.False(await SayAsync(first, Second, seen, SiloStatus.ShuttingDown));
+        Assert.Equal(SiloStatus.Active, _table[Second].Status);
     }
 
     [Fact]
@@ -130,18 +222,29 @@ public sealed class LivingVotesTests
     }
 
     // As Orleans casts it.
-    private static Task<bool> VoteAsync(LivingVotes votes, SiloAddress voter, MembershipTableData seen, SiloStatus status = SiloStatus.Active)
+    private static Task<bool> VoteAsync(
+        MembershipWrites writes, SiloAddress voter, MembershipTableData seen, SiloStatus status = SiloStatus.Active, SiloAddress? suspect = null)
     {
-        var (entry, etag) = seen.TryGet(Hung)!;
-        entry.AddOrUpdateSuspector(voter, DateTime.UtcNow, 2);
-        entry.Status = status;
-        return votes.UpdateRow(entry, etag, seen.Version.Next());
+        seen.TryGet(suspect ?? Hung)!.Item1.AddOrUpdateSuspector(voter, DateTime.UtcNow, 2);
+        return SayAsync(writes, suspect ?? Hung, seen, status);
     }
 
-    private LivingVotes Of(SiloAddress silo) => new(
-        _table,
+    private static Task<bool> SayAsync(MembershipWrites writes, SiloAddress of, MembershipTableData seen, SiloStatus status)
+    {
+        var (entry, etag) = seen.TryGet(of)!;
+        entry.Status = status;
+        return writes.UpdateRow(entry, etag, seen.Version.Next());
+    }
+
+    private MembershipWrites Of(SiloAddress silo) => new(
+        new LivingVotes(_table),
         new LocalSilo(silo),
         Options.Create(new ClusterMembershipOptions { NumVotesForDeathDeclaration = 2 }),
+        _ =>
+        {
+            _readAgain.Add(_table.Version);
+            return _reading;
+        },
         TimeProvider.System);
 
     // One version for all rows, as PostgreSQL's has.
@@ -186,7 +289,8 @@ public sealed class LivingVotesTests
 
         public Task<MembershipTableData> ReadRow(SiloAddress key) => throw new NotSupportedException();
 
-        public Task<bool> InsertRow(MembershipEntry entry, TableVersion tableVersion) => throw new NotSupportedException();
+        public Task<bool> InsertRow(MembershipEntry entry, TableVersion tableVersion) =>
+            _rows.ContainsKey(entry.SiloAddress) ? Task.FromResult(false) : UpdateRow(entry, string.Empty, tableVersion);
 
         public Task UpdateIAmAlive(MembershipEntry entry) => throw new NotSupportedException();
 

@@ -1,0 +1,134 @@
+using Microsoft.Extensions.Options;
+using Orleans.Configuration;
+
+namespace OrleansLog.Grains.Failover;
+
+/// <summary>
+/// A membership table in which a write that is still right is not lost to another that came at the same moment. The table takes one
+/// change at a time; Orleans, when refused, votes again when its next probe has gone unanswered, most of a second later, writes
+/// its own status again after two to four seconds, and a silo that starts in the place of one that was killed has that one declared
+/// dead when it reads the table the next time, before which nobody can join. Silos that start together would so wait for each
+/// other. Here such a write is made again at once, by the table as it is then.
+/// </summary>
+/// <param name="inner">The table.</param>
+/// <param name="localSilo">This silo.</param>
+/// <param name="options">Orleans' rules for votes.</param>
+/// <param name="readAgain">Has Orleans read the table anew, which it has done when the task ends; it fails or is cancelled by the token.</param>
+/// <param name="time">The clock.</param>
+internal sealed class MembershipWrites(
+    IMembershipTable inner,
+    ILocalSiloDetails localSilo,
+    IOptions<ClusterMembershipOptions> options,
+    Func<CancellationToken, Task> readAgain,
+    TimeProvider time) : MembershipTableLayer(inner)
+{
+    private const int Attempts = 8;
+    private const int LeastPauseMs = 2;
+    private const int MostPauseMs = 20;
+    private static readonly TimeSpan ReadPatience = TimeSpan.FromSeconds(1);
+
+    private SiloAddress Self => localSilo.SiloAddress;
+
+    /// <inheritdoc/>
+    public override async Task<bool> InsertRow(MembershipEntry entry, TableVersion tableVersion) =>
+        await Inner.InsertRow(entry, tableVersion) || (IsOwnStatus(entry) && await RepeatOwnAsync(table => InsertAsync(table, entry)));
+
+    /// <inheritdoc/>
+    public override async Task<bool> UpdateRow(MembershipEntry entry, string etag, TableVersion tableVersion)
+    {
+        if (await Inner.UpdateRow(entry, etag, tableVersion)) return true;
+        if (IsOwnStatus(entry)) return await RepeatOwnAsync(table => SetStatusAsync(table, entry));
+        if (IsDeathOfPredecessor(entry)) return await RepeatAsync(table => BuryAsync(table, entry));
+        if (!IsOwnVote(entry)) return false;
+        var refusedAt = time.GetTimestamp();
+        return await RepeatAsync(table => VoteAsync(table, entry.SiloAddress, entry.Status == SiloStatus.Dead, refusedAt));
+    }
+
+    // That it is dead a silo writes down while it reads the table, and ends by it.
+    private bool IsOwnStatus(MembershipEntry entry) => entry.SiloAddress.Equals(Self) && entry.Status != SiloStatus.Dead;
+
+    private bool IsDeathOfPredecessor(MembershipEntry entry) => entry.Status == SiloStatus.Dead
+        && entry.SiloAddress.Endpoint.Equals(Self.Endpoint) && entry.SiloAddress.Generation < Self.Generation;
+
+    // Kills by order, which Orleans writes in the same way, are cast again as votes only: whoever ordered one looks whether it came about.
+    private bool IsOwnVote(MembershipEntry entry) => options.Value.LivenessEnabled && !entry.SiloAddress.Equals(Self)
+        && entry.SuspectTimes is { } votes && votes.Exists(vote => vote.Item1.Equals(Self));
+
+    /// <summary>Attempts a write by the table as it is, until an attempt has a result; it has none when another change came before it again.</summary>
+    private async Task<bool> RepeatAsync(Func<MembershipTableData, Task<bool?>> attempt)
+    {
+        for (var number = 0; number < Attempts; number++)
+        {
+            // Not all who met here at the same moment again.
+            if (number > 0) await Task.Delay(TimeSpan.FromMilliseconds(Random.Shared.Next(LeastPauseMs, MostPauseMs)), time);
+            if (await attempt(await Inner.ReadAll()) is { } result) return result;
+        }
+
+        return false;
+    }
+
+    // Orleans goes on with the table as it read it before the write, under the version that it meant to write. That was another's change, so
+    // it is to have read the table as it is now by then: it takes nothing that is older.
+    private async Task<bool> RepeatOwnAsync(Func<MembershipTableData, Task<bool?>> attempt)
+    {
+        if (!await RepeatAsync(attempt)) return false;
+        using var limit = new CancellationTokenSource(ReadPatience, time);
+        // Without, it is read with the next change that is heard of, or after a while.
+        await Task.Run(() => readAgain(limit.Token), limit.Token).WaitAsync(limit.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        return true;
+    }
+
+    private async Task<bool?> InsertAsync(MembershipTableData table, MembershipEntry entry)
+    {
+        if (table.TryGet(Self) is not null) return false;
+        return await Inner.InsertRow(entry, table.Version.Next()) ? true : null;
+    }
+
+    private async Task<bool?> SetStatusAsync(MembershipTableData table, MembershipEntry wanted)
+    {
+        // A silo that was declared dead finds that out by the table.
+        if (table.TryGet(Self) is not { Item1.Status: not SiloStatus.Dead } row) return false;
+        var (entry, etag) = row;
+        (entry.Status, entry.IAmAliveTime) = (wanted.Status, wanted.IAmAliveTime);
+        return await Inner.UpdateRow(entry, etag, table.Version.Next()) ? true : null;
+    }
+
+    private async Task<bool?> BuryAsync(MembershipTableData table, MembershipEntry wanted)
+    {
+        if (table.TryGet(wanted.SiloAddress) is not { } row) return false;
+        var (entry, etag) = row;
+        if (entry.Status == SiloStatus.Dead) return true;
+        (entry.Status, entry.SuspectTimes) = (SiloStatus.Dead, wanted.SuspectTimes);
+        return await Inner.UpdateRow(entry, etag, table.Version.Next()) ? true : null;
+    }
+
+    // What was decided by the table as it was is decided anew by what it is now, and by Orleans' own rules: a silo that is not a member (any
+    // more) has no vote; NumVotesForDeathDeclaration of them are needed, or half of the active silos that sign, if that is less. (A vote
+    // of a silo that was asked to probe is not cast again, as none is.)
+    private async Task<bool?> VoteAsync(MembershipTableData table, SiloAddress suspect, bool isDeath, long refusedAt)
+    {
+        // The evidence is as old as that; another probe is to say whether it still holds.
+        if (time.GetElapsedTime(refusedAt) > options.Value.ProbeTimeout) return false;
+        if (table.TryGet(Self) is not { Item1.Status: SiloStatus.Active or SiloStatus.Joining }) return false;
+        if (table.TryGet(suspect) is not { } row) return false;
+        var (entry, etag) = row;
+        // Whoever was quicker had the last word, and this vote is not needed any more.
+        if (entry.Status == SiloStatus.Dead) return true;
+        var now = time.GetUtcNow().UtcDateTime;
+        entry.AddOrUpdateSuspector(Self, now, options.Value.NumVotesForDeathDeclaration);
+        if (FreshVotes(entry, now) >= VotesNeeded(table, now)) entry.Status = SiloStatus.Dead;
+        return await Inner.UpdateRow(entry, etag, table.Version.Next()) ? entry.Status == SiloStatus.Dead || !isDeath : null;
+    }
+
+    private int FreshVotes(MembershipEntry entry, DateTime now) => entry.SuspectTimes!
+        .Where(vote => now - vote.Item2 < options.Value.DeathVoteExpirationTimeout).DistinctBy(static vote => vote.Item1).Count();
+
+    private int VotesNeeded(MembershipTableData table, DateTime now)
+    {
+        var silence = options.Value.IAmAliveTablePublishTimeout * options.Value.NumMissedTableIAmAliveLimit;
+        var active = table.Members.Count(row => row.Item1.Status == SiloStatus.Active && now - SignedAt(row.Item1) <= silence);
+        return Math.Min(options.Value.NumVotesForDeathDeclaration, (active + 1) / 2);
+    }
+
+    private static DateTime SignedAt(MembershipEntry entry) => entry.StartTime > entry.IAmAliveTime ? entry.StartTime : entry.IAmAliveTime;
+}
