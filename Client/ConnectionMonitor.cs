@@ -22,7 +22,7 @@ internal sealed class ConnectionMonitor(TimeProvider? time = null) : IClusterCon
     private readonly TimeProvider _time = time ?? TimeProvider.System;
     private CancellationTokenSource _broken = new();
 
-    /// <summary>A gateway is connected to that was not before. Called within Orleans' handling of that, so handlers must be brief.</summary>
+    /// <summary>A connection to a gateway was made. Called within Orleans' handling of that, so handlers must be brief.</summary>
     public event Action? Connected;
 
     /// <summary>Cancelled when a connection that is there now breaks.</summary>

@@ -21,8 +21,6 @@ internal sealed class ClusterWatch : IAsyncDisposable
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(25);
     private static readonly TimeSpan QuickPatience = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan Pause = WatchedGateways.RefreshPeriod;
-    // Once all nodes have been down, the first loss among those that are back is to be heard of.
-    private static readonly TimeSpan LongestPause = Pause * 4;
 
     private readonly IGrainFactory _grains;
     private readonly ConnectionMonitor _connection;
@@ -88,6 +86,10 @@ internal sealed class ClusterWatch : IAsyncDisposable
     {
         lock (_gate) _waiting.Clear();
     }
+
+    // Once all nodes have been down, the first loss among those that are back is to be heard of. Where it is not known which gateways there
+    // are to call, some may lack a question for good.
+    private TimeSpan LongestPause => _gateways is null ? Wait : Pause * 4;
 
     /// <summary>How many gateways have no question.</summary>
     private int Lacking()

@@ -13,13 +13,14 @@ namespace OrleansLog.Grains.Failover;
 /// <param name="inner">The table.</param>
 /// <param name="localSilo">This silo.</param>
 /// <param name="options">Orleans' rules for votes.</param>
-/// <param name="readAgain">Has Orleans read the table anew, which it has done when the task ends; it fails or is cancelled by the token.</param>
+/// <param name="readAgain">Has Orleans read the table, in this version or a later one, before the task ends; it fails or is cancelled by the
+/// token.</param>
 /// <param name="time">The clock.</param>
 internal sealed class MembershipWrites(
     IMembershipTable inner,
     ILocalSiloDetails localSilo,
     IOptions<ClusterMembershipOptions> options,
-    Func<CancellationToken, Task> readAgain,
+    Func<MembershipVersion, CancellationToken, Task> readAgain,
     TimeProvider time) : MembershipTableLayer(inner)
 {
     private const int Attempts = 8;
@@ -44,8 +45,7 @@ internal sealed class MembershipWrites(
         return await RepeatAsync(table => VoteAsync(table, entry.SiloAddress, entry.Status == SiloStatus.Dead, refusedAt));
     }
 
-    // That it is dead a silo writes down while it reads the table, and ends by it.
-    private bool IsOwnStatus(MembershipEntry entry) => entry.SiloAddress.Equals(Self) && entry.Status != SiloStatus.Dead;
+    private bool IsOwnStatus(MembershipEntry entry) => entry.SiloAddress.Equals(Self);
 
     private bool IsDeathOfPredecessor(MembershipEntry entry) => entry.Status == SiloStatus.Dead
         && entry.SiloAddress.Endpoint.Equals(Self.Endpoint) && entry.SiloAddress.Generation < Self.Generation;
@@ -55,7 +55,8 @@ internal sealed class MembershipWrites(
         && entry.SuspectTimes is { } votes && votes.Exists(vote => vote.Item1.Equals(Self));
 
     /// <summary>Attempts a write by the table as it is, until an attempt has a result; it has none when another change came before it again.</summary>
-    private async Task<bool> RepeatAsync(Func<MembershipTableData, Task<bool?>> attempt)
+    private async Task<T> RepeatAsync<T>(Func<MembershipTableData, Task<T?>> attempt)
+        where T : struct
     {
         for (var number = 0; number < Attempts; number++)
         {
@@ -64,33 +65,38 @@ internal sealed class MembershipWrites(
             if (await attempt(await Inner.ReadAll()) is { } result) return result;
         }
 
-        return false;
+        return default;
     }
 
-    // Orleans goes on with the table as it read it before the write, under the version that it meant to write. That was another's change, so
-    // it is to have read the table as it is now by then: it takes nothing that is older.
-    private async Task<bool> RepeatOwnAsync(Func<MembershipTableData, Task<bool?>> attempt)
+    // Orleans goes on with the table as it read it before the write, under the version that it meant to write, which was another's change. So
+    // it is to have read that of the write by then: it takes none that is older. Without, it is told that the write was refused, and
+    // makes it once more after a while, which changes nothing.
+    private async Task<bool> RepeatOwnAsync(Func<MembershipTableData, Task<Written?>> attempt)
     {
-        if (!await RepeatAsync(attempt)) return false;
+        if (await RepeatAsync(attempt) is not { IsThere: true, Version: var version }) return false;
         using var limit = new CancellationTokenSource(ReadPatience, time);
-        // Without, it is read with the next change that is heard of, or after a while.
-        await Task.Run(() => readAgain(limit.Token), limit.Token).WaitAsync(limit.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-        return true;
+        var ending = limit.Token;
+        var reading = Task.Run(() => readAgain(version, ending), ending).WaitAsync(ending);
+        await reading.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        return reading.IsCompletedSuccessfully;
     }
 
-    private async Task<bool?> InsertAsync(MembershipTableData table, MembershipEntry entry)
+    private async Task<Written?> InsertAsync(MembershipTableData table, MembershipEntry entry)
     {
-        if (table.TryGet(Self) is not null) return false;
-        return await Inner.InsertRow(entry, table.Version.Next()) ? true : null;
+        if (table.TryGet(Self) is not null) return Written.Not;
+        return await Inner.InsertRow(entry, table.Version.Next()) ? Written.In(table.Version.Next()) : null;
     }
 
-    private async Task<bool?> SetStatusAsync(MembershipTableData table, MembershipEntry wanted)
+    private async Task<Written?> SetStatusAsync(MembershipTableData table, MembershipEntry wanted)
     {
-        // A silo that was declared dead finds that out by the table.
-        if (table.TryGet(Self) is not { Item1.Status: not SiloStatus.Dead } row) return false;
+        if (table.TryGet(Self) is not { } row) return Written.Not;
         var (entry, etag) = row;
+        // A silo that was declared dead finds that out by the table. It may be further on in its own stop, and does not go back.
+        if (entry.Status == SiloStatus.Dead && wanted.Status != SiloStatus.Dead) return Written.Not;
+        if (entry.Status > wanted.Status || entry.Status == SiloStatus.Dead) return Written.In(table.Version);
         (entry.Status, entry.IAmAliveTime) = (wanted.Status, wanted.IAmAliveTime);
-        return await Inner.UpdateRow(entry, etag, table.Version.Next()) ? true : null;
+        if (wanted.Status == SiloStatus.Dead) entry.SuspectTimes = wanted.SuspectTimes;
+        return await Inner.UpdateRow(entry, etag, table.Version.Next()) ? Written.In(table.Version.Next()) : null;
     }
 
     private async Task<bool?> BuryAsync(MembershipTableData table, MembershipEntry wanted)
@@ -131,4 +137,12 @@ internal sealed class MembershipWrites(
     }
 
     private static DateTime SignedAt(MembershipEntry entry) => entry.StartTime > entry.IAmAliveTime ? entry.StartTime : entry.IAmAliveTime;
+
+    /// <summary>Whether the table says what it is to say, and since which version at the latest.</summary>
+    private readonly record struct Written(bool IsThere, MembershipVersion Version)
+    {
+        public static Written Not => default;
+
+        public static Written In(TableVersion version) => new(true, new MembershipVersion(version.Version));
+    }
 }

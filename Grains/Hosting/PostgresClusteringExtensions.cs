@@ -45,8 +45,8 @@ public static class PostgresClusteringExtensions
         {
             var votes = new LivingVotes((IMembershipTable)ActivatorUtilities.CreateInstance(provider, table.ImplementationType!));
             // The service is made with the table.
-            Func<CancellationToken, Task> readAgain = ending =>
-                provider.GetRequiredService<IClusterMembershipService>().Refresh(default, ending).AsTask();
+            Func<MembershipVersion, CancellationToken, Task> readAgain = (version, ending) =>
+                provider.GetRequiredService<IClusterMembershipService>().Refresh(version, ending).AsTask();
             return ActivatorUtilities.CreateInstance<MembershipWrites>(provider, votes, readAgain);
         });
     }

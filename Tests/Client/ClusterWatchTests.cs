@@ -87,7 +87,8 @@ public sealed class ClusterWatchTests
     [Fact]
     public async Task Gateways_are_asked_again_before_long()
     {
-        await using var watch = Watch(time: _clock);
+        var gateways = Enumerable.Range(1, 3).Select(static node => new System.Net.IPEndPoint(System.Net.IPAddress.Loopback, node));
+        await using var watch = Watch(new WatchedGateways([.. gateways]), _clock);
         await AllLostForAsync(TimeSpan.FromSeconds(20));
         _cluster.Watch.IsDown = false;
         await PassAsync(TimeSpan.FromSeconds(2));

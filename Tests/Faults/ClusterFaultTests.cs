@@ -18,7 +18,7 @@ public sealed class ClusterFaultTests(ITestOutputHelper output)
         _report.Write($"faults: {rounds} rounds, seed {seed}");
         var cluster = await FaultCluster.CreateAsync(nodes: 3);
         await using var run = new FaultRun(cluster, new Random(seed));
-        await run.StartAsync();
+        await run.StartAsync(sequence);
         for (var round = 0; round < rounds; round++) await run.RunAsync(sequence);
         await run.FinishAsync(_report);
     }

@@ -28,8 +28,10 @@ internal sealed class FaultRun(FaultCluster cluster, Random random) : IAsyncDisp
     private FaultContext? _context;
     private int _rounds;
 
-    public async Task StartAsync()
+    /// <param name="sequence">As with <see cref="RunAsync"/>; a name that is no fault's is refused.</param>
+    public async Task StartAsync(IReadOnlyList<string> sequence)
     {
+        foreach (var name in sequence) _ = Named(name);
         _checks = await cluster.ConnectAsync();
         _load = await cluster.ConnectAsync();
         await _checks.Admin.CreateTopicAsync(

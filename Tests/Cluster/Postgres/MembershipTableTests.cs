@@ -26,7 +26,7 @@ public sealed class MembershipTableTests : IAsyncLifetime, IDisposable
         if (PostgresBinaries.Directory is null) return;
         var connectionString = await (await PostgresServer.SharedAsync()).CreateDatabaseAsync();
         var builder = new HostApplicationBuilder(new HostApplicationBuilderSettings { DisableDefaults = true });
-        builder.UseOrleans(silo => silo.UsePostgresClustering().AddOrleansLog(options =>
+        builder.UseOrleans(silo => silo.UsePostgresClustering().ConfigureEndpoints(IPAddress.Loopback, Processes.FreePorts.Next(), 0).AddOrleansLog(options =>
         {
             options.DataDirectory = _data.Path;
             options.Metadata.ConnectionString = connectionString;
@@ -168,6 +168,23 @@ public sealed class MembershipTableTests : IAsyncLifetime, IDisposable
         var all = await _table.ReadAll();
         Assert.Equal(third, Assert.Single(all.TryGet(One)!.Item1.SuspectTimes!).Item1);
         Assert.Equal(gone, Assert.Single(all.TryGet(Other)!.Item1.SuspectTimes!).Item1);
+    }
+
+    [PostgresFact]
+    public async Task A_silo_that_runs_has_read_what_came_before_its_word_once_that_is_written()
+    {
+        await _host.StartAsync();
+        var membership = _host.Services.GetRequiredService<IClusterMembershipService>();
+        var self = _host.Services.GetRequiredService<ILocalSiloDetails>().SiloAddress;
+        var seen = await _table.ReadAll();
+        Assert.True(await _table.InsertRow(Entry(One, SiloStatus.Dead), seen.Version.Next()));
+        var (entry, etag) = seen.TryGet(self)!;
+        Assert.True(await _table.UpdateRow(entry, etag, seen.Version.Next()));
+
+        Assert.Equal(seen.Version.Version + 2, (await _table.ReadAll()).Version.Version);
+        Assert.InRange(membership.CurrentSnapshot.Version.Value, seen.Version.Version + 2, long.MaxValue);
+        Assert.Contains(One, membership.CurrentSnapshot.Members.Keys);
+        await _host.StopAsync();
     }
 
     private sealed class Refreshed : IClusterMembershipService

@@ -13,8 +13,8 @@ public sealed class MembershipWritesTests
     private static readonly SiloAddress Second = SiloAddress.New(IPAddress.Parse("10.0.0.2"), 11111, 1);
     private static readonly SiloAddress Hung = SiloAddress.New(IPAddress.Parse("10.0.0.3"), 11111, 1);
     private readonly Table _table = new(First, Second, Hung);
-    // The versions at which Orleans was made to read the table.
-    private readonly List<int> _readAgain = [];
+    // The versions that Orleans was to read.
+    private readonly List<MembershipVersion> _readAgain = [];
     private Task _reading = Task.CompletedTask;
 
     [Fact]
@@ -124,7 +124,7 @@ public sealed class MembershipWritesTests
 
     /// <summary>Orleans would otherwise take what it read before for the version that it wrote.</summary>
     [Fact]
-    public async Task The_table_is_read_anew_after_that_but_not_waited_for_without_end()
+    public async Task That_is_done_once_Orleans_has_read_the_version_in_which_it_stands()
     {
         var first = Of(First);
         Assert.True(await SayAsync(first, First, await first.ReadAll(), SiloStatus.Joining));
@@ -132,12 +132,38 @@ public sealed class MembershipWritesTests
         var seen = await first.ReadAll();
         await _table.TouchAsync(Second);
         Assert.True(await SayAsync(first, First, seen, SiloStatus.Active));
-        Assert.Equal(_table.Version, Assert.Single(_readAgain));
+        Assert.Equal(new MembershipVersion(_table.Version), Assert.Single(_readAgain));
+    }
 
+    [Fact]
+    public async Task What_cannot_be_read_again_in_time_is_to_be_said_once_more()
+    {
+        var first = Of(First);
+        var seen = await first.ReadAll();
+        await _table.TouchAsync(Second);
         _reading = new TaskCompletionSource().Task;
+        Assert.False(await SayAsync(first, First, seen, SiloStatus.ShuttingDown).WaitAsync(TimeSpan.FromSeconds(30)));
         seen = await first.ReadAll();
         await _table.TouchAsync(Second);
-        Assert.True(await SayAsync(first, First, seen, SiloStatus.ShuttingDown).WaitAsync(TimeSpan.FromSeconds(30)));
+        _reading = Task.FromException(new IOException("no database"));
+        Assert.False(await SayAsync(first, First, seen, SiloStatus.ShuttingDown));
+        _reading = Task.CompletedTask;
+        Assert.True(await SayAsync(first, First, await first.ReadAll(), SiloStatus.ShuttingDown));
+        Assert.Equal(SiloStatus.ShuttingDown, _table[First].Status);
+    }
+
+    [Theory]
+    [InlineData(SiloStatus.Stopping, SiloStatus.ShuttingDown)]
+    [InlineData(SiloStatus.Dead, SiloStatus.Dead)]
+    public async Task A_silo_that_stops_does_not_go_back(SiloStatus stage, SiloStatus earlier)
+    {
+        var first = Of(First);
+        var seen = await first.ReadAll();
+        await _table.TouchAsync(First, stage);
+        var version = _table.Version;
+        Assert.True(await SayAsync(first, First, seen, earlier));
+        Assert.Equal((stage, version), (_table[First].Status, _table.Version));
+        Assert.Equal(new MembershipVersion(version), Assert.Single(_readAgain));
     }
 
     [Fact]
@@ -150,15 +176,16 @@ public sealed class MembershipWritesTests
         Assert.Equal(SiloStatus.Dead, _table[First].Status);
     }
 
-    /// <summary>That is written by who reads the table, who would wait for itself.</summary>
     [Fact]
-    public async Task That_it_is_dead_a_silo_does_not_say_again()
+    public async Task That_it_has_ended_a_silo_says_again_and_by_whose_word()
     {
         var first = Of(First);
         var seen = await first.ReadAll();
         await _table.TouchAsync(Second);
-        Assert.False(await SayAsync(first, First, seen, SiloStatus.Dead));
-        Assert.Empty(_readAgain);
+        seen.TryGet(First)!.Item1.AddSuspector(First, DateTime.UtcNow);
+        Assert.True(await SayAsync(first, First, seen, SiloStatus.Dead));
+        Assert.Equal(SiloStatus.Dead, _table[First].Status);
+        Assert.Equal(First, Assert.Single(_table[First].SuspectTimes!).Item1);
     }
 
     [Fact]
@@ -240,9 +267,9 @@ public sealed class MembershipWritesTests
         new LivingVotes(_table),
         new LocalSilo(silo),
         Options.Create(new ClusterMembershipOptions { NumVotesForDeathDeclaration = 2 }),
-        _ =>
+        (version, _) =>
         {
-            _readAgain.Add(_table.Version);
+            _readAgain.Add(version);
             return _reading;
         },
         TimeProvider.System);
