@@ -135,10 +135,14 @@ internal sealed partial class PartitionOpener(
     private async Task<HashSet<int>> PrepareFirstTermAsync(
         TopicPartition partition, PartitionOffice office, int[] assigned, ReplicaLease lease)
     {
-        var own = node.NodeId;
-        if (office.LeaderEpoch >= 0 || assigned.Length == 1) return [own];
+        if (office.LeaderEpoch >= 0 || assigned.Length == 1) return [node.NodeId];
         lease.Follower.PrepareToLead(office.ToState());
-        var live = Live();
+        return [node.NodeId, .. await PrepareOthersAsync(partition, assigned)];
+    }
+
+    private async Task<int[]> PrepareOthersAsync(TopicPartition partition, int[] assigned)
+    {
+        var (own, live) = (node.NodeId, Live());
         var others = await Task.WhenAll(assigned.Where(id => id != own && live.Contains(id)).Select(async id =>
         {
             try
@@ -152,7 +156,23 @@ internal sealed partial class PartitionOpener(
                 return own;
             }
         }));
-        return [own, .. others];
+        return [.. others.Where(id => id != own)];
+    }
+
+    /// <summary>
+    /// Has a partition that nobody has led yet begin without this node's replica, the first that runs, since its log cannot be opened:
+    /// the first of the others that take part is stored as the leader. The office as it is after that.
+    /// </summary>
+    private async Task<PartitionOffice> BeginElsewhereAsync(
+        TopicPartition partition, TopicDescription topic, Durable<PartitionOffice> office)
+    {
+        var assigned = ReplicasOf(partition, topic, office.Value);
+        if (assigned.First(Live().Contains) != node.NodeId) return office.Value;
+        var others = await PrepareOthersAsync(partition, assigned);
+        if (assigned.Where(others.Contains).ToArray() is not [var first, ..] prepared) return office.Value;
+        return await office.UpdateAsync(before => before.LeaderEpoch >= 0
+            ? before
+            : (before with { TopicId = topic.Id }).With(new PartitionState(0, first, prepared, assigned) { Version = before.Version + 1 }));
     }
 
     /// <summary>
@@ -228,12 +248,22 @@ internal sealed partial class PartitionOpener(
         {
             if (lease is not null) await lease.DisposeAsync();
             var (own, isNamed) = (node.NodeId, false);
-            var after = PassedOnLately(partition) ? office.Value : await office.UpdateAsync(before =>
+            var after = office.Value;
+            if (after.LeaderEpoch < 0)
             {
-                var next = NameAnother(before.ToState());
-                isNamed = next is not null;
-                return next is null ? before : before.With(next);
-            });
+                after = await BeginElsewhereAsync(partition, topic, office);
+                isNamed = after.LeaderEpoch == 0;
+            }
+            else if (!PassedOnLately(partition))
+            {
+                after = await office.UpdateAsync(before =>
+                {
+                    var next = NameAnother(before.ToState());
+                    isNamed = next is not null;
+                    return next is null ? before : before.With(next);
+                });
+            }
+
             var chosen = after.LeaderEpoch < 0 ? own : LeaderLocator.Choose(after.ToState(), Live());
             if (chosen < 0 || chosen == own) throw;
             if (isNamed)

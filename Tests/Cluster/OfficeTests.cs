@@ -284,6 +284,28 @@ public sealed class OfficeTests
     }
 
     [Fact]
+    public async Task A_new_partition_whose_first_replica_cannot_be_opened_begins_without_it()
+    {
+        await using var cluster = await NodeCluster.StartAsync(3);
+        // A file where the directory of the log is to be.
+        var obstacles = Enumerable.Range(0, 3).Select(partition => Path.Combine(cluster.DirectoryOf(1), $"t-{partition}")).ToArray();
+        foreach (var obstacle in obstacles) await File.WriteAllTextAsync(obstacle, "not a log");
+        var topic = await cluster.CreateTopicAsync("t", partitions: 3);
+        var stricken = topic.Partitions.Single(static it => it.Replicas[0] == 1).Partition;
+        for (var partition = 0; partition < 3; partition++) await cluster.ProduceAsync("t", partition, "a");
+        var begun = await cluster.WaitForAsync("t", stricken, static it => it.InSyncReplicas.Count == 2);
+        Assert.DoesNotContain(1, begun.InSyncReplicas);
+        Assert.Equal(3, begun.Replicas.Count);
+
+        foreach (var obstacle in obstacles) File.Delete(obstacle);
+        for (var partition = 0; partition < 3; partition++)
+        {
+            await cluster.WhenInSyncAsync("t", partition);
+            Assert.Equal(["0:a"], await cluster.ReadAllAsync("t", partition));
+        }
+    }
+
+    [Fact]
     public async Task Replicas_none_of_which_can_be_opened_do_not_raise_the_epoch_with_every_request()
     {
         await using var cluster = await NodeCluster.StartAsync(3);
