@@ -17,11 +17,18 @@ internal sealed class LogConnection : DefaultConnectionContext, IDuplexPipe
     private readonly CancellationTokenSource _closed = new();
     private int _aborted;
 
+    // Linux' TCP_USER_TIMEOUT, which .NET has no name for. After a cut TCP sends again after ever longer pauses, twice as long as the time
+    // before, at most two minutes; a connection that took no data for so long is better made anew. It is longer than a silo needs to
+    // notice that another one hangs.
+    private const int TcpLevel = 6, UserTimeoutOption = 18;
+    public const int UserTimeoutMs = 4_000;
+
     public LogConnection(Socket socket) : base(Guid.NewGuid().ToString("N"))
     {
         _socket = socket;
         socket.NoDelay = true;
         socket.SetSocketOption(SocketOptionLevel.Socket, SocketOptionName.KeepAlive, true);
+        if (OperatingSystem.IsLinux()) socket.SetRawSocketOption(TcpLevel, UserTimeoutOption, BitConverter.GetBytes(UserTimeoutMs));
         var stream = new NetworkStream(socket, ownsSocket: false);
         Input = PipeReader.Create(stream, new StreamPipeReaderOptions(
             bufferSize: ReceiveBufferBytes, minimumReadSize: MinimumReceiveBytes, leaveOpen: true));

@@ -32,7 +32,9 @@ public static class PostgresClusteringExtensions
                     clustering.Invariant = PostgresOf(database).Invariant;
                     clustering.DataSource = database.Source;
                 }))
-            .Configure<ClusterMembershipOptions>(SetMembership);
+            .Configure<ClusterMembershipOptions>(SetMembership)
+            // A network that was cut may be whole again: the next attempt comes sooner than TCP's own next one.
+            .Configure<ConnectionOptions>(static connections => connections.OpenConnectionTimeout = TimeSpan.FromSeconds(3));
         SettleMembership(builder.Services);
         return builder;
     }
