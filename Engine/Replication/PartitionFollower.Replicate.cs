@@ -97,6 +97,7 @@ public sealed partial class PartitionFollower
         {
             CheckRecords(request);
             heldFrom = _log.AppendAsFollower(request.Records, flushesNext).NextOffset;
+            Volatile.Write(ref _recordsAt, _time.GetTimestamp());
             Follow(request);
             ReleaseParked(heldFrom);
         }

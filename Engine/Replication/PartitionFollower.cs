@@ -27,6 +27,7 @@ public sealed partial class PartitionFollower
     private int _leaderNode = -1;
     private int _epoch;
     private long _highWatermark;
+    private long _recordsAt = long.MinValue;
     private bool _isAligned;
     private bool _isClosed;
 
@@ -89,6 +90,10 @@ public sealed partial class PartitionFollower
             lock (_gate) return _highWatermark;
         }
     }
+
+    /// <summary>How long ago a leader last had it append records; null when none did since it began to follow.</summary>
+    public TimeSpan? SinceRecords =>
+        Volatile.Read(ref _recordsAt) is var at && at != long.MinValue ? _time.GetElapsedTime(at) : null;
 
     /// <summary>
     /// Whether this replica may lead as far as its own log tells; that it is in sync is for the stored state to say.

@@ -10,8 +10,8 @@ namespace OrleansLog.Grains.Failover;
 
 /// <summary>
 /// Follows which nodes run. The leaders of this node hear at once of a follower's node that is gone or back; and of the
-/// partitions that a gone node led, those whose next leader is this node are led here without waiting for a call. What is not
-/// taken over in its time, because the next leader cannot, is looked at again. One loop for the silo.
+/// partitions that a gone node led, those whose next leader is this node are led here without waiting for a call, those first that were
+/// written to lately. What is not taken over in its time, because the next leader cannot, is looked at again. One loop for the silo.
 /// </summary>
 internal sealed partial class LeaderFailover(
     NodeDirectory nodes,
@@ -26,6 +26,10 @@ internal sealed partial class LeaderFailover(
     private const int Attempts = 5;
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(10);
     private static readonly TimeSpan Pause = TimeSpan.FromSeconds(1);
+
+    // For those that somebody waits for, if anybody does. It is longer than a leader that hangs takes to be held for dead.
+    private static readonly TimeSpan Lately = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan HeadStart = TimeSpan.FromMilliseconds(500);
 
     private readonly CancellationTokenSource _stopping = new();
     private readonly ConcurrentDictionary<int, Task> _takeovers = new();
@@ -103,21 +107,17 @@ internal sealed partial class LeaderFailover(
         var began = time.GetTimestamp();
         try
         {
-            var waiting = replicas.Open
-                .Where(follower => LeaderOf(follower) == gone).Select(follower => follower.Log.Partition).ToArray();
-            for (var attempt = 0; waiting.Length > 0 && attempt < Attempts; attempt++)
+            var (waiting, others) = BusyAndIdle(replicas.Open.Where(follower => LeaderOf(follower) == gone));
+            for (var attempt = 0; waiting.Length + others.Length > 0 && attempt < Attempts; attempt++)
             {
                 if (attempt > 0) await Task.Delay(Pause, time, _stopping.Token);
                 var left = new ConcurrentBag<TopicPartition>();
-                await Parallel.ForEachAsync(
-                    waiting,
-                    new ParallelOptions { MaxDegreeOfParallelism = Parallelism, CancellationToken = _stopping.Token },
-                    async (partition, _) =>
-                    {
-                        if (!await IsLedAsync(partition, gone, anyone: attempt > 0)) left.Add(partition);
-                    });
-                LogTakenOver(gone, waiting.Length - left.Count, left.Count, (long)time.GetElapsedTime(began).TotalMilliseconds);
-                waiting = [.. left];
+                var first = TakeOverAsync(waiting, gone, anyone: attempt > 0, left);
+                if (others.Length > 0) await Task.WhenAny(first, Task.Delay(HeadStart, time, _stopping.Token));
+                await Task.WhenAll(first, TakeOverAsync(others, gone, anyone: attempt > 0, left));
+                var led = waiting.Length + others.Length - left.Count;
+                LogTakenOver(gone, led, left.Count, (long)time.GetElapsedTime(began).TotalMilliseconds);
+                (waiting, others) = ([.. left], []);
             }
         }
         catch (OperationCanceledException)
@@ -129,6 +129,23 @@ internal sealed partial class LeaderFailover(
             LogFailed(e);
         }
     }
+
+    /// <summary>The partitions that were written to lately, and the others.</summary>
+    internal static (TopicPartition[] Busy, TopicPartition[] Idle) BusyAndIdle(IEnumerable<PartitionFollower> followers)
+    {
+        var isBusy = followers.ToLookup(
+            static follower => follower.SinceRecords < Lately, static follower => follower.Log.Partition);
+        return ([.. isBusy[true]], [.. isBusy[false]]);
+    }
+
+    /// <summary>Has them led, and notes those that are not.</summary>
+    private Task TakeOverAsync(TopicPartition[] partitions, int gone, bool anyone, ConcurrentBag<TopicPartition> left) => Parallel.ForEachAsync(
+        partitions,
+        new ParallelOptions { MaxDegreeOfParallelism = Parallelism, CancellationToken = _stopping.Token },
+        async (partition, _) =>
+        {
+            if (!await IsLedAsync(partition, gone, anyone)) left.Add(partition);
+        });
 
     /// <summary>Has a partition led by its next leader, if that is this node, or whoever it is; answers whether it is led now.</summary>
     private async Task<bool> IsLedAsync(TopicPartition partition, int gone, bool anyone)

@@ -1,5 +1,6 @@
 using OrleansLog.Engine.Replication;
 using OrleansLog.Engine.Storage;
+using OrleansLog.Grains.Failover;
 using OrleansLog.Tests.Engine.Files;
 using Xunit;
 
@@ -86,6 +87,24 @@ public sealed class PartitionFollowerTests : IDisposable
         Batch();
         var answer = await Push(session, 1, Batch());
         Assert.Equal((ReplicaResult.Mismatch, 0L), (answer.Result, answer.LogEndOffset));
+    }
+
+    /// <summary>Partitions that are written to get their next leader first.</summary>
+    [Fact]
+    public async Task Whether_records_came_lately_is_known()
+    {
+        var clock = new FakeClock();
+        _follower = new PartitionFollower(_test.Log, 2, clock);
+        var session = await Begin();
+        await Align(session, 0);
+        Assert.Null(_follower.SinceRecords);
+        Assert.Equal([_test.Log.Partition], LeaderFailover.BusyAndIdle([_follower]).Idle);
+        await Push(session, 0);
+        clock.Advance(TimeSpan.FromSeconds(29));
+        Assert.Equal(TimeSpan.FromSeconds(29), _follower.SinceRecords);
+        Assert.Equal([_test.Log.Partition], LeaderFailover.BusyAndIdle([_follower]).Busy);
+        clock.Advance(TimeSpan.FromSeconds(2));
+        Assert.Equal([_test.Log.Partition], LeaderFailover.BusyAndIdle([_follower]).Idle);
     }
 
     [Fact]
