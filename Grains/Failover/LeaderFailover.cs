@@ -32,6 +32,7 @@ internal sealed partial class LeaderFailover(
     private static readonly TimeSpan HeadStart = TimeSpan.FromMilliseconds(500);
 
     private readonly CancellationTokenSource _stopping = new();
+    private readonly SemaphoreSlim _room = new(Parallelism);
     private readonly ConcurrentDictionary<int, Task> _takeovers = new();
     private Task _loop = Task.CompletedTask;
 
@@ -52,7 +53,11 @@ internal sealed partial class LeaderFailover(
         });
 
     /// <inheritdoc/>
-    public void Dispose() => _stopping.Dispose();
+    public void Dispose()
+    {
+        _stopping.Dispose();
+        _room.Dispose();
+    }
 
     private async Task RunAsync()
     {
@@ -142,9 +147,17 @@ internal sealed partial class LeaderFailover(
     private Task TakeOverAsync(TopicPartition[] partitions, int gone, bool anyone, ConcurrentBag<TopicPartition> left) => Parallel.ForEachAsync(
         partitions,
         new ParallelOptions { MaxDegreeOfParallelism = Parallelism, CancellationToken = _stopping.Token },
-        async (partition, _) =>
+        async (partition, ending) =>
         {
-            if (!await IsLedAsync(partition, gone, anyone)) left.Add(partition);
+            await _room.WaitAsync(ending);
+            try
+            {
+                if (!await IsLedAsync(partition, gone, anyone)) left.Add(partition);
+            }
+            finally
+            {
+                _room.Release();
+            }
         });
 
     /// <summary>Has a partition led by its next leader, if that is this node, or whoever it is; answers whether it is led now.</summary>

@@ -57,7 +57,7 @@ internal sealed partial class PartitionOpener(
         try
         {
             var log = lease.Log;
-            var prepared = await PrepareFirstTermAsync(partition, office.Value, ReplicasOf(partition, topic, office.Value), lease);
+            var prepared = await PrepareFirstTermAsync(partition, office.Value, ReplicasOf(partition, topic, office.Value));
             var won = await office.UpdateAsync(before =>
             {
                 var next = Succeed(
@@ -129,14 +129,13 @@ internal sealed partial class PartitionOpener(
 
     /// <summary>
     /// Before the first term, which begins with replicas in sync that nothing was sent to yet: has each of them note, durably, that it
-    /// takes part. Should the leader be lost before it reaches them, they would otherwise look like replicas whose disks were
+    /// takes part, as this one has (<see cref="AcquireAsync"/>). Should the leader be lost before it reaches them, they would otherwise look like replicas whose disks were
     /// wiped, and nobody could lead. Answers those that did; the others come into sync by and by.
     /// </summary>
     private async Task<HashSet<int>> PrepareFirstTermAsync(
-        TopicPartition partition, PartitionOffice office, int[] assigned, ReplicaLease lease)
+        TopicPartition partition, PartitionOffice office, int[] assigned)
     {
         if (office.LeaderEpoch >= 0 || assigned.Length == 1) return [node.NodeId];
-        lease.Follower.PrepareToLead(office.ToState());
         return [node.NodeId, .. await PrepareOthersAsync(partition, assigned)];
     }
 
@@ -230,7 +229,7 @@ internal sealed partial class PartitionOpener(
     }
 
     /// <summary>
-    /// Opens the log. When the disk does not let it, and this node was the one to lead, another is named: whoever is asked next would
+    /// Opens the log, and notes before the first term that this replica takes part. When the disk does not let it, and this node was the one to lead, another is named: whoever is asked next would
     /// come here again. That may pass, so this one keeps what standing it has.
     /// </summary>
     private async Task<ReplicaLease> AcquireAsync(
@@ -241,18 +240,24 @@ internal sealed partial class PartitionOpener(
         {
             lease = await replicas.AcquireAsync(partition, topic.Id, config, office.Value.LeaderEpoch, CancellationToken.None);
             if (lease.Log.Offline is { } offline) throw new OrleansLogException(offline.Error, offline.Message, offline);
+            // Before the first of several replicas is in sync, each notes that it takes part.
+            if (office.Value.LeaderEpoch < 0 && ReplicasOf(partition, topic, office.Value).Length > 1)
+                lease.Follower.PrepareToLead(office.Value.ToState());
             _passedOn.TryRemove(partition, out _);
             return lease;
         }
-        catch (OrleansLogException e) when (e.Error == ErrorCode.KafkaStorageError)
+        catch (OrleansLogException e) when (
+            e.Error == ErrorCode.KafkaStorageError || (e.Error == ErrorCode.NotLeaderOrFollower && office.Value.LeaderEpoch < 0))
         {
             if (lease is not null) await lease.DisposeAsync();
             var (own, isNamed) = (node.NodeId, false);
             var after = office.Value;
             if (after.LeaderEpoch < 0)
             {
-                after = await BeginElsewhereAsync(partition, topic, office);
+                if (!PassedOnLately(partition)) after = await BeginElsewhereAsync(partition, topic, office);
                 isNamed = after.LeaderEpoch == 0;
+                // With none that takes part it stays here, and they are not asked with every request either.
+                if (after.LeaderEpoch < 0) _passedOn.TryAdd(partition, (own, time.GetTimestamp()));
             }
             else if (!PassedOnLately(partition))
             {

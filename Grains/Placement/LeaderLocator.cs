@@ -15,7 +15,6 @@ internal sealed class LeaderLocator(
     NodeDirectory nodes, StoredOffices offices, LeaderHints hints, IGrainFactory grains, TimeProvider time)
 {
     private static readonly TimeSpan StartPatience = TimeSpan.FromSeconds(1);
-    private static readonly TimeSpan AskPatience = TimeSpan.FromSeconds(4);
     private volatile int _groupPartitions;
 
     /// <summary>The node of that number.</summary>
@@ -116,22 +115,7 @@ internal sealed class LeaderLocator(
         }
     }
 
-    private async Task<T> AskAsync<T>(Task<T> asking, string what)
-    {
-        try
-        {
-            return await asking.WaitAsync(AskPatience, time);
-        }
-        catch (TimeoutException e)
-        {
-            // It may still fail, which nobody waits for any more.
-            _ = asking.ContinueWith(
-                static late => _ = late.Exception, CancellationToken.None,
-                TaskContinuationOptions.OnlyOnFaulted | TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
-            throw new OrleansLogException(
-                ErrorCode.LeaderNotAvailable, $"Whoever knows {what} did not answer within {AskPatience.TotalSeconds} s.", e);
-        }
-    }
+    private Task<T> AskAsync<T>(Task<T> asking, string what) => Asking.WithinAsync(asking, what, time);
 
     /// <summary>The node when it is the only one: then everything is here, and nothing has to be looked up.</summary>
     private ClusterNode? Only(NodeView view) =>

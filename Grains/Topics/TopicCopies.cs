@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using OrleansLog.Grains.Interfaces;
+using OrleansLog.Grains.Placement;
 
 namespace OrleansLog.Grains.Topics;
 
@@ -7,17 +8,17 @@ namespace OrleansLog.Grains.Topics;
 /// The topics as this node last heard of them, so that a replica takes office without asking anybody: the topic's grain may have
 /// been on the node that died. Bounded. Thread-safe.
 /// </summary>
-internal sealed class TopicCopies(IGrainFactory grains)
+internal sealed class TopicCopies(IGrainFactory grains, TimeProvider time)
 {
     private const int MaxTopics = 20_000;
     private readonly ConcurrentDictionary<string, TopicDescription> _topics = new(StringComparer.Ordinal);
 
     /// <summary>Asks the topic, and remembers its answer.</summary>
-    /// <exception cref="Records.OrleansLogException">UnknownTopicOrPartition.</exception>
+    /// <exception cref="Records.OrleansLogException">UnknownTopicOrPartition; LeaderNotAvailable: it did not answer in time.</exception>
     public async Task<TopicDescription> GetAsync(string name)
     {
         if (Failover.RehearsalTopic.Find(name) is { } rehearsed) return rehearsed;
-        var topic = await grains.GetTopic(name).Describe();
+        var topic = await Asking.WithinAsync(grains.GetTopic(name).Describe(), $"the topic '{name}'", time);
         Note(topic);
         return topic;
     }

@@ -109,6 +109,36 @@ public sealed class OfficeTests
     }
 
     [Fact]
+    public async Task Who_calls_a_partition_whose_topic_does_not_answer_hears_of_it_soon()
+    {
+        var answer = new TaskCompletionSource();
+        Task? hanging = null;
+        await using var cluster = await NodeCluster.StartAsync(2, configureSilo: (_, silo) => silo.AddIncomingGrainCallFilter(async context =>
+        {
+            if (context.TargetId.Type.ToString() == "topic" && Volatile.Read(ref hanging) is { } wait) await wait;
+            await context.Invoke();
+        }));
+        await cluster.CreateTopicAsync("t", replicas: 1);
+        await cluster.ProduceAsync("t", 0, "a");
+        await cluster.Partition("t", 0).AsReference<IGrainManagementExtension>().DeactivateOnIdle();
+        Volatile.Write(ref hanging, answer.Task);
+        try
+        {
+            var refusal = await Assert.ThrowsAsync<OrleansLogException>(
+                () => cluster.Partition("t", 0).Describe().WaitAsync(TimeSpan.FromSeconds(20)));
+            Assert.Equal(ErrorCode.LeaderNotAvailable, refusal.Error);
+            Assert.Contains("the topic 't' did not answer within 4 s", refusal.Message, StringComparison.Ordinal);
+        }
+        finally
+        {
+            Volatile.Write(ref hanging, null);
+            answer.SetResult();
+        }
+
+        Assert.Equal(["0:a"], await cluster.ReadAllAsync("t", 0));
+    }
+
+    [Fact]
     public async Task While_replicas_are_eligible_and_nothing_is_committed_no_leadership_is_moved()
     {
         await using var cluster = await NodeCluster.StartAsync(3);
@@ -283,13 +313,20 @@ public sealed class OfficeTests
         Assert.Equal(["0:a"], await cluster.ReadAllAsync("t", 0));
     }
 
-    [Fact]
-    public async Task A_new_partition_whose_first_replica_cannot_be_opened_begins_without_it()
+    [Theory]
+    [InlineData("")] // its log cannot be opened
+    [InlineData("replica-state")] // it cannot note that it takes part
+    public async Task A_new_partition_whose_first_replica_fails_begins_without_it(string name)
     {
         await using var cluster = await NodeCluster.StartAsync(3);
-        // A file where the directory of the log is to be.
-        var obstacles = Enumerable.Range(0, 3).Select(partition => Path.Combine(cluster.DirectoryOf(1), $"t-{partition}")).ToArray();
-        foreach (var obstacle in obstacles) await File.WriteAllTextAsync(obstacle, "not a log");
+        // A file where the directory of the log is to be, or a directory where that file is to be.
+        var directories = Enumerable.Range(0, 3).Select(partition => Path.Combine(cluster.DirectoryOf(1), $"t-{partition}")).ToArray();
+        foreach (var directory in directories)
+        {
+            if (name.Length == 0) await File.WriteAllTextAsync(directory, "not a log");
+            else Directory.CreateDirectory(Path.Combine(directory, name, "obstacle"));
+        }
+
         var topic = await cluster.CreateTopicAsync("t", partitions: 3);
         var stricken = topic.Partitions.Single(static it => it.Replicas[0] == 1).Partition;
         for (var partition = 0; partition < 3; partition++) await cluster.ProduceAsync("t", partition, "a");
@@ -297,7 +334,12 @@ public sealed class OfficeTests
         Assert.DoesNotContain(1, begun.InSyncReplicas);
         Assert.Equal(3, begun.Replicas.Count);
 
-        foreach (var obstacle in obstacles) File.Delete(obstacle);
+        foreach (var directory in directories)
+        {
+            if (name.Length == 0) File.Delete(directory);
+            else Directory.Delete(Path.Combine(directory, name), recursive: true);
+        }
+
         for (var partition = 0; partition < 3; partition++)
         {
             await cluster.WhenInSyncAsync("t", partition);
